@@ -1,0 +1,29 @@
+# `make exp1` and `make test` set up what they need, once, and then run.
+
+VENV := .venv
+PYTHON ?= python3
+READY := $(VENV)/.ready
+RUN := . $(VENV)/bin/activate &&
+
+.PHONY: exp1 test check setup backbone
+.DEFAULT_GOAL := exp1
+
+exp1: $(READY) ## the table and figures of Experiment 1
+	$(RUN) snakemake --cores all --resources gpu=1
+
+test: $(READY) ## formatting, types, unit tests and a tiny run of the real DAG
+	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy
+	$(RUN) pytest
+
+setup: $(READY) ## the virtual environment with the pinned packages and the launcher
+
+backbone: $(READY) ## train the pocket backbone from nothing (hours) and put it into models/pocket
+	$(RUN) snakemake --cores all results/pretrain/card/README.md
+	cp -r results/pretrain/pocket/. results/pretrain/card/. models/pocket/
+
+$(READY): envs/requirements.lock envs/snakemake_launcher.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet --disable-pip-version-check --progress-bar off -r envs/requirements.lock
+	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --editable .
+	sed "1s|^|#!$(abspath $(VENV))/bin/python\n|" envs/snakemake_launcher.py > $(VENV)/bin/snakemake
+	touch $@

@@ -1,0 +1,75 @@
+# Experiment 1: does FCR keep the quality of FD-5 at stride 10? The structure is drawn in docs/architecture.md.
+#
+#   snakemake --cores 1 --resources gpu=1 results/exp1_table.csv
+
+import sys
+from pathlib import Path
+
+from fcr_core import variations as rows
+from fcr_core.backbones import BACKBONES
+from fcr_core.codehash import code_hash, content_hash, package_versions
+from fcr_core.config import ConfigError, check
+from fcr_core.data import DATASETS
+
+
+configfile: "config.yaml"
+
+
+try:
+    check(config, sorted(BACKBONES), sorted(DATASETS))
+except ConfigError as error:
+    sys.exit(f"snakemake: {error}")
+
+
+wildcard_constraints:
+    dataset="|".join(DATASETS),
+    lam=r"[0-9.e-]+",
+    seed=r"\d+",
+    split="train|test",
+    variation=r"[^/]+",
+
+
+BACKBONE = config["backbone"]
+PIPELINE = BACKBONES[BACKBONE].source
+# By content, not by time: a checkout or a `touch` must not look like new weights.
+WEIGHTS = content_hash(PIPELINE)
+SEEDS = config["seeds"]
+VARIATIONS = rows.variations_of(config)
+UNCACHED = rows.uncached_name(config)
+GOAL = rows.quality_goal(config)
+LAMBDAS = [rows.lambda_name(lam) for lam in config["finetune"]["lambdas"]]
+TRAIN, EVAL = config["data"]["train"], config["data"]["eval"]
+# On a CPU jobs share the machine by cores; `gpu` only counts where there is one.
+GPUS = int(config["device"] == "cuda")
+VERSIONS = package_versions("torch", "diffusers", "transformers", "numpy")
+ENV = "../envs/environment.yaml"
+
+
+def folders_of(files):
+    """The folders of the files that stand for them in the DAG: a rule depends on a file, since folders have no checksum."""
+    return [str(Path(file).parent) for file in files]
+
+
+def script(name, *more):
+    """The hash of a script's code and of everything it imports; a change of it reruns the rule."""
+    return code_hash(f"workflow_scripts/{name}.py", *more)
+
+
+# glibc gives every large tensor back to the kernel and takes it again: 10 % of a UNet pass on a CPU. Harmless elsewhere.
+shell.prefix("export MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; set -euo pipefail; ")
+
+
+rule all:
+    default_target: True
+    input:
+        "results/exp1_table.csv",
+        "results/figures/exp1_tradeoff.png",
+        "results/figures/exp1_samples.png",
+
+
+include: "rules/data.smk"
+include: "rules/backbone.smk"
+include: "rules/finetune.smk"
+include: "rules/sample.smk"
+include: "rules/measure.smk"
+include: "rules/tables.smk"

@@ -1,0 +1,40 @@
+"""The plan's success criteria as bounds, and their verdict: met, not met or inconclusive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fcr_core.stats import Interval
+
+Verdict = Literal["met", "not met", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A claim "at most `limit`" or "at least `limit`" about one compared quantity."""
+
+    name: str
+    direction: Literal["at most", "at least"]
+    limit: float
+
+    def verdict(self, measured: Interval) -> Verdict:
+        """Met only if the one-sided 95 % bound is inside the limit, not met if the other bound lies outside of it."""
+        low, high = measured.lower_bound, measured.upper_bound
+        if self.direction == "at least":
+            low, high = -high, -low
+        limit = self.limit if self.direction == "at most" else -self.limit
+        if high <= limit:
+            return "met"
+        return "not met" if low > limit else "inconclusive"
+
+
+# Experiment 1 of the plan, each against FD-5 but for the feature variance, which is against the base model.
+# The pocket backbone's Fréchet distance and image-text score stand in for FID and CLIPScore under their own names.
+EXP1 = {
+    "frechet_pca64_effnet": Criterion("Fréchet distance (PCA-64, EfficientNet-lite0), relative change", "at most", 0.05),
+    "lit_score": Criterion("LiT score, relative change", "at least", -0.02),
+    "speedup": Criterion("speed-up at batch 1", "at least", 1.4),
+    "memory": Criterion("peak tensor memory, relative change", "at most", 0.02),
+    "feature_variance": Criterion("σ²_Δ, mean over Δ = 1..10, relative change", "at most", -0.30),
+}

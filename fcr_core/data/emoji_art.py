@@ -1,0 +1,73 @@
+"""What the emoji data sets share: characters to captions and concepts, transparent PNG to RGB on white."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import emoji
+from PIL import Image
+
+from fcr_core.data.registry import CaptionedImage
+
+SIZE = 64
+VARIATION_SELECTOR = "\ufe0f"
+SKIN_TONE = re.compile(r" (?:medium-light|medium-dark|medium|light|dark) skin tone")
+
+
+@cache
+def captions() -> dict[str, str]:
+    """Emoji sequence (variation selectors dropped) -> English CLDR name, `"waving hand light skin tone"`."""
+    return {
+        char.replace(VARIATION_SELECTOR, ""): data["en"].strip(":").replace("_", " ") for char, data in emoji.EMOJI_DATA.items()
+    }
+
+
+def caption_of(codepoints: str) -> str | None:
+    """Caption of a sequence like `"1f44b-1f3fb"`, or None for art that is not a named emoji."""
+    sequence = "".join(chr(int(point, 16)) for point in codepoints.split("-"))
+    return captions().get(sequence.replace(VARIATION_SELECTOR, ""))
+
+
+def concept_of(caption: str) -> str:
+    """The caption without its skin tones: the unit that the train/test split keeps whole.
+
+    >>> concept_of("men holding hands light skin tone medium-dark skin tone")
+    'men holding hands'
+    """
+    return SKIN_TONE.sub("", caption)
+
+
+def package_folder(package: str, folder: str) -> Path:
+    """A folder inside an installed package, found without importing the package.
+
+    Raises `ModuleNotFoundError` that names the package to install.
+    """
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"package {package!r} is missing: pip install 'fcr[pocket]'")
+    return Path(spec.submodule_search_locations[0]) / folder
+
+
+def captioned(files: Iterable[tuple[str, Path]], art_elsewhere: Iterable[bytes] = ()) -> list[CaptionedImage]:
+    """Records of (codepoints, file) pairs that are named emoji, each picture once.
+
+    Some emoji share their art (the flags of Norway and of Bouvet Island): a copy could stand on both sides of the split.
+    """
+    records, seen = [], set(art_elsewhere)
+    for codepoints, file in files:
+        caption, art = caption_of(codepoints), file.read_bytes()
+        if caption is not None and art not in seen:
+            seen.add(art)
+            records.append(CaptionedImage(codepoints, caption, concept_of(caption), file, read_on_white))
+    return records
+
+
+def read_on_white(path: Path) -> Image.Image:
+    """A PNG with alpha as `SIZE` x `SIZE` RGB on white."""
+    art = Image.open(path).convert("RGBA")
+    white = Image.new("RGBA", art.size, "white")
+    return Image.alpha_composite(white, art).convert("RGB").resize((SIZE, SIZE), Image.Resampling.LANCZOS)

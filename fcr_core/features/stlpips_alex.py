@@ -1,0 +1,21 @@
+"""ST-LPIPS with AlexNet (Ghildyal & Liu, 2022): a perceptual distance that forgives a shift of a pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import stlpips_pytorch.stlpips as stlpips
+import torch
+from PIL import Image
+
+from fcr_core.images import slices, to_pixels
+
+BATCH = 50
+
+
+@torch.no_grad()
+def distance(images: list[Image.Image], twins: list[Image.Image]) -> np.ndarray:
+    """Distance of each image to its twin (N,); 0 = the same."""
+    network = stlpips.LPIPS(net="alex", variant="shift_tolerant", verbose=False).eval()
+    parts = slices(len(images), BATCH)
+    values = [network(to_pixels(images[part]), to_pixels(twins[part])).flatten() for part in parts]
+    return torch.cat(values).numpy()

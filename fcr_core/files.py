@@ -1,0 +1,40 @@
+"""Files that are whole or absent: every output is written under a temporary name in its folder and renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """A temporary path that becomes `path` (file or folder) when the block ends without an exception.
+
+    >>> with replacing("/tmp/fcr-doctest.txt") as draft:
+    ...     _ = draft.write_text("whole")
+    >>> Path("/tmp/fcr-doctest.txt").read_text()
+    'whole'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: writers such as `DataFrame.to_parquet` or `Image.save` choose the format by it.
+    draft = path.with_name(f".{path.stem}.{os.getpid()}.draft{path.suffix}")
+    try:
+        yield draft
+        if draft.is_dir() and path.exists():
+            shutil.rmtree(path)
+        draft.replace(path)
+    finally:
+        if draft.is_dir():
+            shutil.rmtree(draft)
+        draft.unlink(missing_ok=True)
+
+
+def write_json(path: Path | str, content: object) -> None:
+    """`content` as readable JSON."""
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,79 @@
+"""What every job does around its work: one writer at a time, partial work that is safe to resume, a record of the run."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from fcr_core.files import write_json
+
+log = logging.getLogger(__name__)
+PACKAGES = ("torch", "diffusers", "transformers", "numpy")
+
+
+@contextmanager
+def sole_writer(output: Path) -> Iterator[None]:
+    """Wait until no other process writes `output`.
+
+    When Snakemake is killed its jobs live on as orphans. The job that a new run starts for the same output waits here for the
+    orphan to end, instead of writing the same files side by side. The kernel drops the lock with the process that holds it.
+    """
+    lock = output.parent / f".{output.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("another process still writes %s: waiting for it to end", output)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def partial_work(output: Path, settings: dict[str, Any]) -> Path:
+    """The folder of unfinished work for `output`; work left there under other settings is removed first."""
+    folder = output.parent / f".{output.name}.partial"
+    mark, wanted = folder / "settings.json", json.dumps(settings, sort_keys=True, default=str)
+    if folder.exists() and not (mark.exists() and json.loads(mark.read_text()) == json.loads(wanted)):
+        log.warning("unfinished work in %s has other settings: starting anew", folder)
+        shutil.rmtree(folder)
+    if not mark.exists():
+        write_json(mark, json.loads(wanted))
+    return folder
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of one file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def git_commit() -> str:
+    """The commit of the working tree, `-dirty` when it has changes, `unknown` outside a repository."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return described.stdout.strip() or "unknown"
+
+
+def run_record(settings: dict[str, Any], started: float) -> dict[str, Any]:
+    """`run.json`: settings, versions, machine, commit, and wall time since `started` (`time.time()`)."""
+    return {
+        "settings": {key: str(value) for key, value in settings.items()},
+        "packages": {package: metadata.version(package) for package in PACKAGES},
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "commit": git_commit(),
+        "wall_seconds": round(time.time() - started, 2),
+    }

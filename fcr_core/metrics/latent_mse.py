@@ -1,0 +1,13 @@
+"""Mean squared difference of final latents between a variation and its uncached twin, image by image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+NAME = "latent_mse"
+HIGHER_IS_BETTER = False
+
+
+def per_image(latents: np.ndarray, twins: np.ndarray) -> np.ndarray:
+    """(N, C, h, w) x 2 -> (N,), in units of the latents' variance (about 1)."""
+    return ((latents - twins) ** 2).mean(axis=(1, 2, 3))

@@ -1,0 +1,29 @@
+"""LiT score: 100 times the cosine of image and caption in the space of `fcr_core.features.lit`; also retrieval among captions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+NAME = "lit_score"
+HIGHER_IS_BETTER = True
+
+
+def unit_rows(x: np.ndarray) -> np.ndarray:
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def similarity(images: np.ndarray, texts: np.ndarray, projections: dict[str, np.ndarray]) -> np.ndarray:
+    """Cosines (n, m) of image features (n, 1280) and text features (m, 384)."""
+    return unit_rows(images @ projections["image"]) @ unit_rows(texts @ projections["text"]).T
+
+
+def per_image(images: np.ndarray, texts: np.ndarray, projections: dict[str, np.ndarray]) -> np.ndarray:
+    """100 · cos of row-aligned images and captions (N,), -100..100."""
+    return 100 * np.diag(similarity(images, texts, projections))
+
+
+def recall_at(k: int, images: np.ndarray, texts: np.ndarray, projections: dict[str, np.ndarray]) -> float:
+    """Share of images whose own caption is among the `k` nearest of all captions, 0..1."""
+    cosines = similarity(images, texts, projections)
+    rank = (cosines > np.diag(cosines)[:, None]).sum(1)
+    return float((rank < k).mean())

@@ -1,0 +1,78 @@
+"""Experiment 1 as a Markdown page: what a person wants to see of the wide table."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+# Column, heading, digits; the first smallest batch size is put in for {b}.
+SHOWN = [
+    ("kid_effnet", "KID ↓", 4),
+    ("frechet_pca64_effnet", "Fréchet PCA-64 ↓", 1),
+    ("class_score_effnet", "class score ↑", 1),
+    ("lit_score", "LiT score ↑", 2),
+    ("latent_mse_own", "latent MSE to own uncached ↓", 4),
+    ("latent_mse_base", "latent MSE to base uncached ↓", 4),
+    ("st_lpips_alex_own", "ST-LPIPS to own uncached ↓", 4),
+    ("feature_variance_d10", "σ²_Δ at Δ = 10 ↓", 6),
+]
+
+EXPLANATION = """
+Brackets: 95 % intervals. KID and the Fréchet distance use EfficientNet-lite0 features (the latter after PCA to 64 dimensions: it
+is not FID); their intervals and those of the class score come from a jackknife over 20 groups of prompts, the others from
+Student's t over prompts after averaging seeds. The reference images are held fixed. Latency: median of interleaved repeats,
+quartiles in brackets; "limit" is the speed-up that FLOPs alone allow. Rows that differ in weights alone share one measurement
+of cost.
+"""
+
+
+def exp1_markdown(table: pd.DataFrame, criteria: pd.DataFrame, real: pd.DataFrame, goal: str) -> str:
+    """The page: quality, cost, verdicts. `real` holds the floors and real values of `measure_real`."""
+    batch = min(int(column.split("_b")[1]) for column in table if column.startswith("speedup_b") and column.count("_") == 1)
+    sizes = table.iloc[0]
+    intro = f"n = {sizes.n_images} images a row: {sizes.n_prompts} held-out prompts x {sizes.n_seeds} seeds; "
+    intro += f"distances of fine-tuned rows to their own uncached output on {table['n_twin_images'].min()} of them."
+    parts = [
+        "# Experiment 1",
+        intro,
+        quality(table, real),
+        EXPLANATION.strip(),
+        cost(table, batch, goal),
+        verdicts(criteria, goal),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def quality(table: pd.DataFrame, real: pd.DataFrame) -> str:
+    floors = real.groupby("metric")["value"].mean()
+    shown = pd.DataFrame({"variation": ["*real images*", *table["variation"]]})
+    for column, heading, digits in SHOWN:
+        floor = f"{floors[column]:.{digits}f}" if column in floors else ""
+        cells = [bracketed(row[column], row[f"{column}_low"], row[f"{column}_high"], digits) for _, row in table.iterrows()]
+        shown[heading] = [floor, *cells]
+    return "## Quality\n\n" + shown.to_markdown(index=False, disable_numparse=True)
+
+
+def cost(table: pd.DataFrame, batch: int, goal: str) -> str:
+    shown = pd.DataFrame({"variation": table["variation"]})
+    shown["encoder / decoder passes"] = [f"{r.encoder_passes} / {r.decoder_passes}" for r in table.itertuples()]
+    shown["UNet GFLOPs an image"] = table["unet_gflops"].map("{:.1f}".format)
+    columns = [f"latency_ms_b{batch}", f"latency_ms_b{batch}_q25", f"latency_ms_b{batch}_q75"]
+    shown[f"ms an image, batch {batch}"] = [bracketed(*row, 0) for row in table[columns].to_numpy()]
+    columns = [f"speedup_b{batch}", f"speedup_b{batch}_low", f"speedup_b{batch}_high"]
+    shown[f"speed-up over {goal}"] = [bracketed(*row, 2) for row in table[columns].to_numpy()]
+    shown["FLOP limit of it"] = table["flop_limit_vs_goal"].map("{:.2f}".format)
+    shown["peak tensor MB"] = table[f"peak_tensor_mb_b{batch}"].map("{:.1f}".format)
+    return "## Cost\n\n" + shown.to_markdown(index=False, disable_numparse=True)
+
+
+def verdicts(criteria: pd.DataFrame, goal: str) -> str:
+    shown = criteria[["variation", "criterion", "claim", "verdict"]].copy()
+    cells = [bracketed(r.value, r.lower_bound, r.upper_bound, 3) for r in criteria.itertuples()]
+    shown.insert(3, "measured (one-sided 95 % bounds)", cells)
+    title = f"## Success criteria\n\nAgainst {goal}; the feature variance against the base model.\n\n"
+    return title + shown.to_markdown(index=False, disable_numparse=True)
+
+
+def bracketed(value: float, low: float, high: float, digits: int) -> str:
+    """`1.23 [1.10, 1.36]`."""
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

@@ -1,0 +1,79 @@
+"""Model card of the trained pocket backbone: scores on training concepts beside real images, loss curves, a sample grid."""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from fcr_core import card
+from fcr_core.backbones import load_pipeline
+from fcr_core.data.prepared import images_of, prompts_of
+from fcr_core.efficiency import count_unet_flops
+from fcr_core.features import effnet
+from fcr_core.figures import sample_grid
+from fcr_core.files import replacing, write_json
+from fcr_core.images import slices
+from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
+from workflow_scripts import cli
+
+CONCEPTS, SHOWN, SEED, BATCH = 200, 12, 0, 50
+SAMPLER = Sampler("ddim", 50, 1, 3.0)
+
+
+def work(args: argparse.Namespace) -> None:
+    pipe = load_pipeline(args.pipeline)
+    train = prompts_of(args.data, "train")
+    order = [hashlib.sha256(prompt_id.encode()).hexdigest() for prompt_id in train["prompt_id"]]
+    chosen = train.assign(order=order).sort_values("order").drop_duplicates("concept").head(CONCEPTS)
+    ids, prompts = chosen["prompt_id"].tolist(), chosen["prompt"].tolist()
+    images = []
+    for part in tqdm(slices(CONCEPTS, BATCH), desc="sampling", unit="batch"):
+        noise = initial_noise(ids[part], SEED, latent_shape(pipe))
+        images += decode_latents(pipe, sample_latents(pipe, prompts[part], noise, SAMPLER))
+
+    reference, lit = np.load(args.reference), dict(np.load(args.lit))
+    rows = {prompt_id: row for row, prompt_id in enumerate(reference["prompt_id"])}
+    text_rows = {prompt_id: row for row, prompt_id in enumerate(lit["prompt_id"])}
+    pool = reference["pool"]
+    scores = card.scores(
+        effnet.extract(images)["pool"],
+        pool[[rows[i] for i in ids]],
+        pool,
+        lit["text_features"][[text_rows[i] for i in ids]],
+        lit,
+    )
+    logs = {"VAE": pd.read_csv(args.vae / "log.csv"), "UNet": pd.read_csv(args.pipeline / "log.csv")}
+    flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
+    fields = scores | {
+        "n": CONCEPTS,
+        "seed": SEED,
+        "guidance": SAMPLER.guidance,
+        "vae_parameters": pipe.vae.num_parameters() / 1e6,
+        "unet_parameters": pipe.unet.num_parameters() / 1e6,
+        "decoder_share": flops.decoder / flops.full,
+        "unet_images": len(train),
+        "vae_images": sum(len(prompts_of(args.data.parent / name, "train")) for name in ("twemoji", "noto")),
+    }
+    fields |= card.training_row("vae", logs["VAE"], json.loads((args.vae / "run.json").read_text()))
+    fields |= card.training_row("unet", logs["UNet"], json.loads((args.pipeline / "run.json").read_text()))
+    shown = {"real": images_of(args.data, ids[:SHOWN]), "sampled": images[:SHOWN]}
+    with replacing(args.out) as draft:
+        draft.mkdir()
+        card.loss_curves(logs).savefig(draft / "loss.png", dpi=100)
+        sample_grid(shown, prompts[:SHOWN]).savefig(draft / "samples.png", dpi=100)
+        write_json(draft / "scores.json", {key: fields[key] for key in [*scores, "n", "seed", "guidance"]})
+        (draft / "README.md").write_text(card.CARD.format(**fields))
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--pipeline", type=Path, required=True, help="trained pipeline folder with log.csv and run.json")
+    parser.add_argument("--vae", type=Path, required=True, help="folder of the trained VAE with log.csv and run.json")
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set that it was trained on")
+    parser.add_argument("--reference", type=Path, required=True, help="real features of the training split")
+    parser.add_argument("--lit", type=Path, required=True, help="written by train_lit")
+    cli.run(parser, work)

@@ -1,0 +1,39 @@
+"""The frame of every script: `--out`, `--threads`, logging, one writer an output, errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from fcr_core.jobs import sole_writer
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with the arguments that all scripts share."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    made.add_argument("--out", type=Path, required=True, help="file or folder to write")
+    made.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
+    made.add_argument("--code", default="", help="hash of the code, set by the rule: partial work of other code is not resumed")
+    return made
+
+
+def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None]) -> None:
+    """Parse, then call `work(args)` as the only writer of `args.out`; bad input ends in one line and exit code 1."""
+    args = made.parse_args()
+    logging.basicConfig(level="INFO", format="%(levelname)s %(message)s", stream=sys.stderr)
+    set_torch_threads(args.threads)
+    try:
+        with sole_writer(args.out):
+            work(args)
+    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+        logging.getLogger().debug("traceback", exc_info=True)
+        sys.exit(f"{made.prog}: error: {error}")
+
+
+def set_torch_threads(count: int) -> None:
+    """Limit torch, if the script uses it at all: metrics and tables run without."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)

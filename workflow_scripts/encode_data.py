@@ -1,0 +1,19 @@
+"""Encode the training split with the backbone's VAE and text encoder, once for all fine-tunes."""
+
+import argparse
+from pathlib import Path
+
+from fcr_core.backbones import load_pipeline
+from fcr_core.denoising import encode_training_set
+from workflow_scripts import cli
+
+
+def work(args: argparse.Namespace) -> None:
+    encode_training_set(load_pipeline(args.pipeline), args.data).save(args.out)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    cli.run(parser, work)

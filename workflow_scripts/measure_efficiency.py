@@ -1,0 +1,51 @@
+"""Cost of each way of sampling: passes, FLOPs, latency (interleaved repeats) and peak tensor memory, by batch size."""
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from fcr_core.backbones import load_pipeline
+from fcr_core.efficiency import count_unet_flops, measure_latency, passes, peak_tensor_bytes, sampling_flops
+from fcr_core.files import replacing
+from fcr_core.sampling import Sampler, initial_noise, latent_shape, sample_latents
+from workflow_scripts import cli
+
+
+def work(args: argparse.Namespace) -> None:
+    pipe = load_pipeline(args.pipeline).to(args.device)
+    samplers = {row["name"]: Sampler(row["scheduler"], row["steps"], row["stride"], args.guidance) for row in args.samplers}
+    flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
+    prompts = pd.read_parquet(args.prompts)
+    tables = []
+    for batch in args.batches:
+        chosen = prompts.head(batch)
+        noise = initial_noise(chosen["prompt_id"].tolist(), 0, latent_shape(pipe))
+        runs = {n: partial(sample_latents, pipe, chosen["prompt"].tolist(), noise, s) for n, s in samplers.items()}
+        synchronize = torch.cuda.synchronize if args.device == "cuda" else lambda: None
+        table = measure_latency(runs, args.repeats, synchronize)
+        memory = {name: peak_tensor_bytes(run) for name, run in runs.items()}
+        tables.append(table.assign(batch=batch, peak_tensor_bytes=table["sampler"].map(memory)))
+    table = pd.concat(tables, ignore_index=True)
+    counts = {name: passes(sampler.steps, sampler.stride) for name, sampler in samplers.items()}
+    table["encoder_passes"] = table["sampler"].map(lambda name: counts[name][0])
+    table["decoder_passes"] = table["sampler"].map(lambda name: counts[name][1])
+    table["unet_flops"] = table["sampler"].map(lambda n: sampling_flops(flops, samplers[n].steps, samplers[n].stride))
+    table["seconds_per_image"] = table["seconds"] / table["batch"]
+    with replacing(args.out) as draft:
+        table.to_parquet(draft, index=False)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
+    parser.add_argument("--prompts", type=Path, required=True)
+    parser.add_argument("--samplers", type=json.loads, required=True, help="JSON list of {name, scheduler, steps, stride}")
+    parser.add_argument("--guidance", type=float, required=True)
+    parser.add_argument("--batches", type=int, nargs="+", required=True)
+    parser.add_argument("--repeats", type=int, required=True)
+    parser.add_argument("--device", default="cpu")
+    cli.run(parser, work)

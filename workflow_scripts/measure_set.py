@@ -1,0 +1,30 @@
+"""One metric that judges a set of images as a whole, for each seed and with each twentieth of the prompts left out."""
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from fcr_core.measurements import leave_one_group_out, write_rows
+from workflow_scripts import cli
+
+
+def work(args: argparse.Namespace) -> None:
+    metric = import_module(f"fcr_core.metrics.{args.metric}")
+    sampled, real = np.load(args.features), np.load(args.reference)
+    rows = [
+        {"seed": seed, "group": group, "value": metric.of_set(features[kept], real[metric.INPUT])}
+        for seed, features in zip(args.seeds, sampled[metric.INPUT], strict=True)
+        for group, kept in leave_one_group_out(len(features))
+    ]
+    write_rows(args.out, metric.NAME, rows)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--metric", required=True, help="a module of fcr_core/metrics that judges sets")
+    parser.add_argument("--features", type=Path, required=True, help="written by extract_features")
+    parser.add_argument("--reference", type=Path, required=True, help="written by extract_real_features")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    cli.run(parser, work)

@@ -1,0 +1,47 @@
+"""Feature variance σ²_Δ of a model on real held-out images, for each Δ and each fine-tune seed."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from diffusers import UNet2DConditionModel
+
+from fcr_core.backbones import encode_images, encode_prompts, load_pipeline
+from fcr_core.data.prepared import images_of
+from fcr_core.images import to_pixels
+from fcr_core.measurements import write_rows
+from fcr_core.mechanism import feature_variance
+from workflow_scripts import cli
+
+NOISE_SEED = 0
+
+
+def work(args: argparse.Namespace) -> None:
+    prompts = pd.read_parquet(args.prompts).head(args.count)
+    pipe = load_pipeline(args.pipeline)
+    ids = prompts["prompt_id"].tolist()
+    latents = encode_images(pipe.vae, to_pixels(images_of(args.data, ids)))
+    texts = encode_prompts(pipe, prompts["prompt"].tolist())
+    unets = [UNet2DConditionModel.from_pretrained(folder) for folder in args.unets] or [pipe.unet]
+    rows = []
+    for seed, unet in zip(args.seeds if args.unets else args.seeds[:1], unets, strict=True):
+        table = feature_variance(unet.eval(), pipe.scheduler, latents, texts, args.deltas, NOISE_SEED)
+        for row in table.itertuples():
+            base = {"seed": seed, "prompt_id": ids[row.image]}
+            rows.append(base | {"metric": f"feature_variance_d{row.delta}", "value": row.mse})
+            rows.append(base | {"metric": f"feature_variance_relative_d{row.delta}", "value": row.relative})
+    write_rows(args.out, None, rows)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
+    parser.add_argument(
+        "--unets", type=Path, nargs="*", default=[], help="fine-tuned UNets, one a seed; none = the pipeline's own"
+    )
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument("--prompts", type=Path, required=True)
+    parser.add_argument("--count", type=int, required=True, help="use the first so many prompts and their real images")
+    parser.add_argument("--deltas", type=int, nargs="+", required=True, help="in training timesteps")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    cli.run(parser, work)

@@ -1,0 +1,31 @@
+"""The same prompts and noise across variations, beside the real images."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from fcr_core.data.prepared import images_of
+from fcr_core.figures import sample_grid
+from fcr_core.files import replacing
+from workflow_scripts import cli
+
+
+def work(args: argparse.Namespace) -> None:
+    shown = pd.read_parquet(args.samples[0] / "manifest.parquet").head(args.count)
+    ids = shown["prompt_id"].tolist()
+    columns = {"real": images_of(args.data, ids)}
+    for name, folder in zip(args.names, args.samples, strict=True):
+        columns[name] = [Image.open(folder / f"{prompt_id}.png") for prompt_id in ids]
+    with replacing(args.out) as draft:
+        sample_grid(columns, shown["prompt"].tolist()).savefig(draft, dpi=150)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--samples", type=Path, nargs="+", required=True, help="one folder a variation")
+    parser.add_argument("--names", nargs="+", required=True)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument("--count", type=int, default=10, help="number of prompts")
+    cli.run(parser, work)

@@ -1,0 +1,42 @@
+"""Train the pocket VAE on the training splits of the given data sets."""
+
+import argparse
+import time
+from pathlib import Path
+
+from fcr_core import pocket
+from fcr_core.data.prepared import images_of, prompts_of
+from fcr_core.files import replacing, write_json
+from fcr_core.images import to_pixels
+from fcr_core.jobs import partial_work, run_record
+from fcr_core.training import TrainingRun
+from workflow_scripts import cli
+
+
+def work(args: argparse.Namespace) -> None:
+    started = time.time()
+    pixels = to_pixels([image for folder in args.data for image in images_of(folder, train_ids(folder))])
+    vae = pocket.build_vae(args.seed)
+    # Neither the number of steps nor the code is a setting here: hours of training survive both.
+    state = partial_work(args.out, {"batch": args.batch, "lr": args.lr, "seed": args.seed})
+    run = TrainingRun(vae, state, lr=args.lr, seed=args.seed, warmup=50, ema_decay=0.998)
+    run.run(args.steps, pocket.vae_loss(vae, pixels, args.batch), checkpoint_every=100, name="VAE")
+    pocket.set_scaling_factor(vae, pixels[:1024])
+    with replacing(args.out) as draft:
+        vae.save_pretrained(draft)
+        run.write_log(draft / "log.csv")
+        write_json(draft / "run.json", run_record(vars(args), started))
+
+
+def train_ids(folder: Path) -> list[str]:
+    return prompts_of(folder, "train")["prompt_id"].tolist()
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="prepared data sets")
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--lr", type=float, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    cli.run(parser, work)

@@ -1,0 +1,44 @@
+"""Sample images for a list of prompts; killed, it goes on after the last finished batch."""
+
+import argparse
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from fcr_core.backbones import load_pipeline
+from fcr_core.files import write_json
+from fcr_core.jobs import partial_work, run_record, sha256_of
+from fcr_core.sampling import SCHEDULERS, Sampler, sample_to_folder
+from workflow_scripts import cli
+
+RESULT_SETTINGS = ("pipeline", "scheduler", "steps", "stride", "guidance", "seed", "count", "batch", "code")
+
+
+def work(args: argparse.Namespace) -> None:
+    started = time.time()
+    settings = {key: getattr(args, key) for key in RESULT_SETTINGS} | {"inputs": [sha256_of(args.prompts)]}
+    if args.unet:
+        settings["inputs"].append(sha256_of(args.unet / "diffusion_pytorch_model.safetensors"))
+    prompts = pd.read_parquet(args.prompts).head(args.count)
+    pipe = load_pipeline(args.pipeline, unet=args.unet).to(args.device)
+    sampler = Sampler(args.scheduler, args.steps, args.stride, args.guidance)
+    record = run_record(settings, started)
+    sample_to_folder(pipe, prompts, sampler, args.seed, args.batch, partial_work(args.out, settings), args.out)
+    write_json(args.out / "run.json", record | {"wall_seconds": round(time.time() - started, 2)})
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
+    parser.add_argument("--unet", type=Path, help="folder of a fine-tuned UNet that replaces the pipeline's own")
+    parser.add_argument("--prompts", type=Path, required=True)
+    parser.add_argument("--count", type=int, required=True, help="use the first so many prompts")
+    parser.add_argument("--scheduler", choices=sorted(SCHEDULERS), required=True)
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--stride", type=int, default=1, help="distance between key steps; 1 = uncached")
+    parser.add_argument("--guidance", type=float, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--device", default="cpu")
+    cli.run(parser, work)

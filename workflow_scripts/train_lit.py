@@ -1,0 +1,30 @@
+"""Train the LiT projections on the training split; also writes the text features of every prompt of the data set."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fcr_core.features import lit, minilm
+from fcr_core.files import replacing
+from workflow_scripts import cli
+
+
+def work(args: argparse.Namespace) -> None:
+    table = pd.read_parquet(args.data / "prompts.parquet")
+    texts = minilm.extract(table["prompt"].tolist())
+    images = np.load(args.features)["pool"]
+    train = (table["split"] == "train").to_numpy()
+    projections = lit.train(images, texts[train], table["concept"][train].tolist(), args.steps, args.seed)
+    with replacing(args.out) as draft:
+        np.savez(draft, prompt_id=table["prompt_id"].to_numpy(str), text_features=texts, **projections)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument("--features", type=Path, required=True, help="real features of its training split")
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    cli.run(parser, work)
