@@ -56,9 +56,11 @@ def snakemake_at_work(folder: Path) -> bool:
     """Whether another Snakemake process of this host works in `folder`, or may do so (its folder cannot be read)."""
     import psutil
 
-    for process in psutil.process_iter():
+    for process in psutil.process_iter(["cmdline"]):
+        if process.pid == os.getpid() or not is_snakemake(process.info["cmdline"] or []):
+            continue
         try:
-            if process.pid != os.getpid() and is_snakemake(process.cmdline()) and Path(process.cwd()) == folder:
+            if Path(process.cwd()) == folder:
                 return True
         except psutil.AccessDenied:
             return True

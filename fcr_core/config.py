@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,4 +60,4 @@ def one_line(error: ValidationError) -> str:
 
 
 def is_bare_exponent(value: Any) -> bool:
-    return isinstance(value, str) and value.replace("e-", "").isdigit()
+    return isinstance(value, str) and re.fullmatch(r"\d+e-?\d+", value) is not None

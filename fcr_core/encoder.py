@@ -85,6 +85,11 @@ def encode(unet: nn.Module, *args: Any, **kwargs: Any) -> Features:
     return features
 
 
+def consistency_blocks(features: Features) -> list[str]:
+    """All blocks but `conv_in`, which is linear in x_t: consistency there would erase the input."""
+    return [name for name in features if name != "conv_in"]
+
+
 def tensors_of(output: BlockOutput) -> list[torch.Tensor]:
     """The tensors of a block's output that the decoder reads, each once: (B, C, h, w) each."""
     if isinstance(output, torch.Tensor):

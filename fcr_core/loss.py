@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from fcr_core.encoder import Features, encode, tensors_of
+from fcr_core.encoder import Features, consistency_blocks, encode, tensors_of
 
 Distance = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -28,11 +28,6 @@ def relative(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 DISTANCES: dict[str, Distance] = {"mse": mse, "relative": relative}
 
 
-def default_blocks(features: Features) -> list[str]:
-    """All but `conv_in`, which is linear in x_t: consistency there would erase the input."""
-    return [name for name in features if name != "conv_in"]
-
-
 def feature_distance(
     features: Features, features2: Features, distance: str = "mse", blocks: Sequence[str] | None = None
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -42,7 +37,7 @@ def feature_distance(
     """
     if distance not in DISTANCES:
         raise ValueError(f"unknown distance {distance!r}: expected one of {sorted(DISTANCES)}")
-    names = default_blocks(features) if blocks is None else list(blocks)
+    names = consistency_blocks(features) if blocks is None else list(blocks)
     if unknown := [name for name in names if name not in features]:
         raise ValueError(f"unknown blocks {unknown}: this UNet has {list(features)}")
     per_block = {}

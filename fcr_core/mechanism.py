@@ -7,8 +7,7 @@ import torch
 from diffusers import DDIMScheduler
 from torch import nn
 
-from fcr_core.encoder import Features, encode, tensors_of
-from fcr_core.loss import default_blocks
+from fcr_core.encoder import Features, consistency_blocks, encode, tensors_of
 
 
 @torch.no_grad()
@@ -42,7 +41,7 @@ def feature_variance(
 def per_image_distances(features: Features, earlier: Features) -> tuple[torch.Tensor, torch.Tensor]:
     """Raw and relative mean squared difference of each image (N,), averaged as in the loss: over tensors, then over blocks."""
     raw, scaled = [], []
-    for name in default_blocks(features):
+    for name in consistency_blocks(features):
         pairs = list(zip(tensors_of(features[name]), tensors_of(earlier[name]), strict=True))
         gaps = [(a - b).square().flatten(1).mean(1) for a, b in pairs]
         powers = [a.square().mean() for a, _ in pairs]

@@ -1,0 +1,64 @@
+import shutil
+
+import pytest
+
+from fcr_core.codehash import code_hash, content_hash, normalized
+
+from .conftest import ROOT
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for package in ("fcr_core", "workflow_scripts"):
+        shutil.copytree(ROOT / package, tmp_path / package)
+
+    def edit(file: str, old: str, new: str) -> None:
+        path = tmp_path / file
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+        normalized.cache_clear()
+
+    return tmp_path, edit
+
+
+def hashes(root):
+    return {name: code_hash(f"workflow_scripts/{name}.py", root=root) for name in ("finetune", "sample", "exp1_table")}
+
+
+def changed(before, after):
+    return {name for name in before if before[name] != after[name]}
+
+
+@pytest.mark.parametrize(
+    "file, old, new, expected",
+    [
+        ("fcr_core/loss.py", "(a - b).square().mean()", "(a - b).abs().mean()", {"finetune"}),
+        ("fcr_core/cache.py", "max_parallel: int = 16", "max_parallel: int = 8", {"sample"}),
+        ("fcr_core/files.py", "indent=2", "indent=4", {"finetune", "sample", "exp1_table"}),
+        ("fcr_core/stats.py", "0.975", "0.995", {"exp1_table"}),
+        ("fcr_core/loss.py", '"""Mean squared difference', '"""The mean squared difference', set()),
+        ("fcr_core/loss.py", "Distance = Callable", "# a comment\nDistance = Callable", set()),
+        ("fcr_core/metrics/kid.py", "** 3", "** 2", set()),
+    ],
+)
+def test_only_what_imports_an_edited_module_changes(tree, file, old, new, expected):
+    root, edit = tree
+    before = hashes(root)
+    edit(file, old, new)
+    assert changed(before, hashes(root)) == expected
+
+
+def test_the_place_of_the_checkout_does_not_matter(tree):
+    root, _ = tree
+    assert hashes(root) == hashes(ROOT)
+
+
+def test_weights_count_by_content(tmp_path):
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "x.safetensors").write_bytes(b"1")
+    before = content_hash(str(tmp_path))
+    (tmp_path / "unet" / "x.safetensors").touch()
+    assert content_hash(str(tmp_path)) == before
+    (tmp_path / "unet" / "x.safetensors").write_bytes(b"2")
+    assert content_hash(str(tmp_path)) != before
+    assert content_hash("some/hub-id") == "some/hub-id"

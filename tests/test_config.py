@@ -1,0 +1,71 @@
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fcr_core.backbones import BACKBONES
+from fcr_core.config import ConfigError, check
+from fcr_core.data import DATASETS
+from fcr_core.variations import lambda_name, max_delta_in_train_steps, variations_of
+
+ROOT = Path(__file__).parent.parent
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def merged(base: dict, more: dict) -> dict:
+    result = copy.deepcopy(base)
+    for key, value in more.items():
+        result[key] = merged(result[key], value) if isinstance(value, dict) and key in result else value
+    return result
+
+
+def message(change: dict) -> str:
+    with pytest.raises(ConfigError) as raised:
+        check(merged(DEFAULT, change), sorted(BACKBONES), sorted(DATASETS))
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("file", ["smoke.yaml", "paper.yaml"])
+def test_the_shipped_configurations_are_valid(file):
+    config = merged(DEFAULT, yaml.safe_load((ROOT / "config" / file).read_text()))
+    check(config, sorted(BACKBONES), sorted(DATASETS))
+
+
+@pytest.mark.parametrize(
+    "change, key, allowed",
+    [
+        ({"seeds": "three"}, "seeds = 'three'", "type array"),
+        ({"sedes": [0]}, "sedes = [0]", "unknown key; allowed here: backbone"),
+        ({"finetune": {"lamda": 1}}, "finetune.lamda = 1", "unknown key"),
+        ({"finetune": {"lambdas": [0, -0.1]}}, "finetune.lambdas[1] = -0.1", "at least 0"),
+        ({"finetune": {"lr": "1e-5"}}, "finetune.lr = '1e-5'", "write 1.0e-5"),
+        ({"finetune": {"distance": "cosine"}}, "finetune.distance = 'cosine'", "one of ['mse', 'relative']"),
+        ({"sampling": {"strides": [5, 0]}}, "sampling.strides[1] = 0", "at least 1"),
+        ({"sampling": {"fcr_strides": [60]}}, "sampling.fcr_strides[0] = 60", "at most sampling.steps = 50"),
+        ({"backbone": "sd99"}, "backbone = 'sd99'", "one of ['pocket', 'sd15']"),
+        ({"data": {"eval": "coco"}}, "data.eval = 'coco'", "one of ['noto', 'twemoji']"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(change, key, allowed):
+    text = message(change)
+    assert text.startswith(f"config key {key}: ") and allowed in text
+
+
+def test_the_rows_of_the_table_carry_the_names_of_the_literature():
+    assert list(variations_of(DEFAULT)) == [
+        "uncached-50", "DDIM-35", "DDIM-10", "DPM++20", "FD-5", "FD-10",
+        "FCR(0)-FD-10", "FCR(0.05)-FD-10", "FCR(0.10)-FD-10", "FCR(0.20)-FD-10",
+    ]  # fmt: skip
+
+
+def test_a_lambda_has_one_name_that_reads_back():
+    assert [lambda_name(x) for x in (0, 0.05, 0.1, 0.125, 3)] == ["0", "0.05", "0.10", "0.125", "3.00"]
+    assert all(re.fullmatch(r"[0-9.e-]+", lambda_name(x)) and float(lambda_name(x)) == x for x in (1e-7, 0.3, 12.5))
+
+
+def test_delta_counts_training_steps_or_sampling_steps():
+    assert max_delta_in_train_steps(DEFAULT) == 10
+    assert max_delta_in_train_steps(merged(DEFAULT, {"finetune": {"delta_unit": "sampling_steps"}})) == 200

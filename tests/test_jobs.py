@@ -1,0 +1,52 @@
+import multiprocessing
+import time
+
+from fcr_core.jobs import partial_work, run_record, sha256_of, sole_writer
+
+
+def hold(output, started, seconds):
+    with sole_writer(output):
+        started.set()
+        time.sleep(seconds)
+
+
+def test_a_second_writer_waits_for_the_first_even_if_that_is_an_orphan(tmp_path, caplog):
+    context = multiprocessing.get_context("spawn")
+    started = context.Event()
+    orphan = context.Process(target=hold, args=(tmp_path / "out", started, 1.0))
+    orphan.start()
+    assert started.wait(60)
+    with sole_writer(tmp_path / "out"):
+        assert "another process still writes" in caplog.text
+        orphan.join(5)
+        assert orphan.exitcode == 0
+
+
+def test_a_killed_writer_leaves_no_lock(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    started = context.Event()
+    killed = context.Process(target=hold, args=(tmp_path / "out", started, 60))
+    killed.start()
+    assert started.wait(60)
+    killed.kill()
+    with sole_writer(tmp_path / "out"):
+        pass
+
+
+def test_partial_work_survives_the_same_settings_only(tmp_path):
+    folder = partial_work(tmp_path / "out", {"lr": 0.1})
+    (folder / "shard").touch()
+    assert (partial_work(tmp_path / "out", {"lr": 0.1}) / "shard").exists()
+    assert not (partial_work(tmp_path / "out", {"lr": 0.2}) / "shard").exists()
+
+
+def test_the_record_names_versions_commit_and_time(tmp_path):
+    record = run_record({"lam": 0.1, "out": tmp_path}, started=time.time() - 3)
+    assert record["settings"] == {"lam": "0.1", "out": str(tmp_path)}
+    assert record["packages"]["torch"] and record["commit"]
+    assert 3 <= record["wall_seconds"] < 10
+
+
+def test_a_checksum_is_that_of_the_bytes(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

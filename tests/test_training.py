@@ -1,0 +1,82 @@
+import pytest
+import torch
+
+from fcr_core.denoising import TrainingSet, denoising_loss
+from fcr_core.finetune import Recipe, fcr_loss
+from fcr_core.training import TrainingRun
+
+from .conftest import tiny_unet
+
+
+@pytest.fixture
+def data() -> TrainingSet:
+    generator = torch.Generator().manual_seed(0)
+    latents, texts = torch.randn(6, 4, 8, 8, generator=generator), torch.randn(6, 3, 8, generator=generator)
+    return TrainingSet(latents, texts, torch.zeros(1, 3, 8), ["cat", "dog", "dog", "dog", "dog", "dog"])
+
+
+def trained(scheduler, data, folder, stops: list[int], lam: float = 0.1) -> tuple[dict, list]:
+    """Weights and log of a run that is stopped and started anew at each of `stops`."""
+    for steps in stops:
+        unet = tiny_unet()
+        run = TrainingRun(unet, folder, lr=1e-3, seed=7, ema_decay=0.9, warmup=2)
+        run.run(steps, fcr_loss(unet, scheduler, data, Recipe(lam), 4), checkpoint_every=2, name="test")
+    return unet.state_dict(), [{k: v for k, v in row.items() if k != "seconds"} for row in run.history]
+
+
+def test_a_resumed_run_ends_bit_identical_to_an_uninterrupted_one(scheduler, data, tmp_path):
+    whole, log = trained(scheduler, data, tmp_path / "whole", [6])
+    resumed, resumed_log = trained(scheduler, data, tmp_path / "resumed", [2, 4, 6])
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+    assert log == resumed_log and len(log) == 6
+
+
+def test_the_control_sees_the_same_data_and_logs_the_term_it_does_not_train(scheduler, data, tmp_path):
+    control, log0 = trained(scheduler, data, tmp_path / "0", [1], lam=0.0)
+    fcr, log1 = trained(scheduler, data, tmp_path / "1", [1], lam=5.0)
+    assert log0[0]["denoise"] == log1[0]["denoise"] and log0[0]["consistency"] == log1[0]["consistency"]
+    assert log0[0]["loss"] == log0[0]["denoise"]
+    assert log1[0]["loss"] == pytest.approx(log1[0]["denoise"] + 5 * log1[0]["consistency"])
+    assert not all(torch.equal(control[key], fcr[key]) for key in control)
+
+
+def test_training_lowers_both_terms(scheduler, data, tmp_path):
+    _, log = trained(scheduler, data, tmp_path, [60], lam=1.0)
+    for term in ("denoise", "consistency"):
+        first, last = (sum(row[term] for row in rows) for rows in (log[:15], log[-15:]))
+        assert last < first
+
+
+def test_concepts_are_drawn_uniformly_whatever_their_number_of_images(data):
+    latents, texts = data.draw(4000, torch.Generator().manual_seed(0))
+    cats = (latents == data.latents[0]).flatten(1).all(1).float().mean()
+    assert abs(cats - 0.5) < 0.03
+    dropped = (texts == 0).flatten(1).all(1).float().mean()
+    assert abs(dropped - 0.1) < 0.02
+
+
+def test_a_training_set_survives_a_file(data, tmp_path):
+    data.save(tmp_path / "set.safetensors")
+    again = TrainingSet.load(tmp_path / "set.safetensors")
+    assert torch.equal(again.latents, data.latents) and again.concepts == data.concepts
+    torch.testing.assert_close(again.texts, data.texts, rtol=1e-3, atol=1e-3)
+
+
+def test_v_prediction_has_its_own_target(unet, data):
+    from diffusers import DDIMScheduler
+
+    generator = [torch.Generator().manual_seed(0) for _ in range(2)]
+    losses = [
+        denoising_loss(unet, DDIMScheduler(prediction_type=kind), data, 4)(0, g)[0].item()
+        for kind, g in zip(("epsilon", "v_prediction"), generator, strict=True)
+    ]
+    assert losses[0] != losses[1]
+
+
+def test_the_learning_rate_warms_up_and_cools_down(tmp_path):
+    run = TrainingRun(tiny_unet(), tmp_path, lr=1.0, seed=0, warmup=9, cooldown=0.2)
+    factors = []
+    for run.step in range(100):
+        factors.append(run._lr_factor(100))
+    assert factors[0] == 0.1 and factors[9] == factors[80] == 1.0
+    assert factors[90] == pytest.approx(0.5) and factors[99] == pytest.approx(0.05)

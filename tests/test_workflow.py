@@ -1,0 +1,200 @@
+"""The real DAG on a tiny configuration: what users type, what reruns after which edit, and what a kill leaves."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from .workspace import ROOT, Workspace
+
+FCR = "results/samples/FCR(0.10)-FD-3/twemoji/clean/seed0"
+FINETUNE = "results/finetune/pocket/lambda0.10/seed0"
+TABLES = {"exp1_table": 1, "plot_tradeoff": 1}
+
+
+def readme_blocks() -> list[str]:
+    return re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory) -> Workspace:
+    """A workspace in which the README's first command has run: `make exp1`, on the smoke configuration."""
+    workspace = Workspace.create(tmp_path_factory.mktemp("smoke") / "fcr")
+    result = workspace.bash(readme_blocks()[0])
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return workspace
+
+
+@pytest.fixture
+def edited(ran):
+    """The workspace for one edit, undone afterwards with the files' times."""
+    kept = {name: ran.folder.parent / f"kept-{name}" for name in ("fcr_core", "config.yaml")}
+    shutil.copytree(ran.folder / "fcr_core", kept["fcr_core"])
+    shutil.copy2(ran.folder / "config.yaml", kept["config.yaml"])
+    yield ran
+    shutil.rmtree(ran.folder / "fcr_core")
+    kept["fcr_core"].rename(ran.folder / "fcr_core")
+    kept["config.yaml"].rename(ran.folder / "config.yaml")
+
+
+def test_the_main_command_writes_table_verdicts_and_figures(ran):
+    table = pd.read_csv(ran.folder / "results" / "exp1_table.csv")
+    rows = ["uncached-6", "DDIM-35", "DDIM-10", "DPM++20", "FD-2", "FD-3", "FCR(0)-FD-3", "FCR(0.10)-FD-3"]
+    assert table["variation"].tolist() == rows
+    assert set(table["n_images"]) == {8} and set(table["n_prompts"]) == {8} and set(table["n_seeds"]) == {1}
+    uncached = table.set_index("variation").loc["uncached-6"]
+    assert uncached["latent_mse_own"] == 0 and uncached["latent_mse_base"] == 0 and uncached["flop_limit_vs_uncached"] == 1
+    fd = table.set_index("variation").loc["FD-3"]
+    assert fd["latent_mse_own"] > 0 and (fd["encoder_passes"], fd["decoder_passes"]) == (2, 6)
+    for metric in (
+        "kid_effnet",
+        "frechet_pca64_effnet",
+        "class_score_effnet",
+        "lit_score",
+        "latent_mse_base",
+        "feature_variance_d10",
+    ):
+        assert (table[f"{metric}_low"] <= table[metric]).all() and (table[metric] <= table[f"{metric}_high"]).all()
+    criteria = pd.read_csv(ran.folder / "results" / "criteria.csv")
+    assert set(criteria["verdict"]) <= {"met", "not met", "inconclusive"}
+    for figure in ("exp1_tradeoff", "exp1_samples"):
+        assert (ran.folder / "results" / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("block", readme_blocks()[1:])
+def test_every_command_of_the_readme_runs_verbatim(ran, block):
+    if block.strip() == "make test":
+        return  # this very run
+    result = ran.bash(block)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_second_call_runs_nothing(ran):
+    assert ran.planned() == {}
+
+
+def test_touching_everything_reruns_nothing(ran):
+    ran.bash("find . -path ./.snakemake -prune -o -path ./.venv -prune -o -type f -print0 | xargs -0 touch")
+    assert ran.planned() == {}
+
+
+def test_moving_the_checkout_reruns_nothing(ran):
+    moved = Workspace(ran.folder.with_name("moved"))
+    ran.folder.rename(moved.folder)
+    try:
+        assert moved.planned() == {}
+    finally:
+        moved.folder.rename(ran.folder)
+
+
+def test_a_comment_reruns_nothing(edited):
+    edited.edit("fcr_core/loss.py", "Distance = ", "# why\nDistance = ")
+    assert edited.planned() == {}
+
+
+def test_editing_the_loss_reruns_the_fine_tunes_and_what_follows(edited):
+    edited.edit("fcr_core/loss.py", "(a - b).square().mean()", "(a - b).abs().mean()")
+    assert edited.planned() == {
+        "finetune": 2, "sample": 4, "sample_features": 2, "measure_set": 6, "measure_lit": 2, "measure_pairs": 2,
+        "measure_variance": 2, "plot_samples": 1, **TABLES,
+    }  # fmt: skip
+
+
+def test_editing_a_metric_reruns_that_metric_and_the_tables(edited):
+    edited.edit("fcr_core/metrics/kid.py", "** 3", "** 2")
+    assert edited.planned() == {"measure_set": 8, "measure_real": 1, **TABLES}
+
+
+def test_editing_statistics_reruns_the_tables_only(edited):
+    edited.edit("fcr_core/stats.py", "0.975", "0.995")
+    assert edited.planned() == TABLES
+
+
+def test_a_new_lambda_runs_only_the_new_jobs(edited):
+    config = edited.read_config()
+    config["finetune"]["lambdas"].append(0.4)
+    edited.write_config(config)
+    assert edited.planned() == {
+        "finetune": 1, "sample": 2, "sample_features": 1, "measure_set": 3, "measure_lit": 1, "measure_pairs": 1,
+        "measure_variance": 1, "plot_samples": 1, **TABLES,
+    }  # fmt: skip
+
+
+def test_a_wrong_configuration_ends_in_one_line_and_deletes_nothing(edited):
+    before = contents(edited.folder / "results")
+    config = copy.deepcopy(edited.read_config())
+    config["finetune"]["lambdas"] = [-1]
+    edited.write_config(config)
+    result = edited.bash("make exp1 2>&1 | tail -n 3; exit ${PIPESTATUS[0]}")
+    assert result.returncode != 0
+    assert "snakemake: config key finetune.lambdas[0] = -1: must be at least 0" in result.stdout
+    assert "Traceback" not in result.stdout
+    assert contents(edited.folder / "results") == before
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(folder.rglob("*")) if f.is_file()
+    }
+
+
+def wait_for(condition, seconds: float = 120) -> None:
+    deadline = time.time() + seconds
+    while not condition():
+        assert time.time() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def kill_snakemake(folder: Path) -> None:
+    """SIGKILL make and Snakemake but not their jobs: those live on as orphans."""
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if process.info["cwd"] == str(folder) and (command.startswith("make") or "bin/snakemake" in command.split("-euo")[0]):
+            os.kill(process.pid, signal.SIGKILL)
+
+
+def test_killed_in_a_fine_tune_and_in_a_sampling_job_it_ends_byte_identical(ran):
+    before = contents(ran.folder / "results" / "samples")
+    table = pd.read_csv(ran.folder / "results" / "exp1_table.csv")
+    for path in (FINETUNE, FCR, FCR.replace("FD-3", "uncached-6")):
+        shutil.rmtree(ran.folder / path)
+
+    running = ran.start("make exp1")
+    wait_for(lambda: (ran.folder / FINETUNE).with_name(".seed0.partial").joinpath("checkpoint.pt").exists())
+    # A live Snakemake keeps its lock: a second one is refused.
+    refused = ran.bash("snakemake --cores 1 results/exp1_table.csv")
+    assert refused.returncode != 0 and "locked" in refused.stdout + refused.stderr
+    kill_snakemake(ran.folder)
+    running.wait()
+
+    running = ran.start("make exp1")
+    wait_for(lambda: list((ran.folder / FCR).parent.glob(".seed0.partial/shard-*")))
+    kill_snakemake(ran.folder)
+    running.wait()
+
+    result = ran.bash("make exp1")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    ignored = {name for name in before if name.endswith("run.json")}
+    after = contents(ran.folder / "results" / "samples")
+    assert {k: v for k, v in after.items() if k not in ignored} == {k: v for k, v in before.items() if k not in ignored}
+    pd.testing.assert_frame_equal(pd.read_csv(ran.folder / "results" / "exp1_table.csv"), table)
+    assert ran.planned() == {}
+
+
+def test_lint_is_clean(ran):
+    result = ran.bash("snakemake --lint")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_no_target_is_committed():
+    assert not (ROOT / ".git").exists() or not os.popen(f"git -C {ROOT} ls-files results").read()

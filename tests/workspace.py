@@ -1,0 +1,77 @@
+"""A copy of the checkout in which the tests run the real DAG on the smoke configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PROGRAMS = Path(sys.executable).parent
+
+
+def merge(base: dict, more: dict) -> dict:
+    return base | {key: merge(base[key], value) if isinstance(value, dict) else value for key, value in more.items()}
+
+
+class Workspace:
+    """The project's files in `folder`, with config.yaml replaced by config.yaml + config/smoke.yaml and a ready `.venv`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path) -> Workspace:
+        files = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        for name in files.stdout.splitlines():
+            if (ROOT / name).exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        (folder / ".venv").mkdir()
+        (folder / ".venv" / "bin").symlink_to(PROGRAMS)
+        (folder / ".venv" / ".ready").touch()
+        workspace = cls(folder)
+        configs = [yaml.safe_load((folder / name).read_text()) for name in ("config.yaml", "config/smoke.yaml")]
+        workspace.write_config(merge(*configs))
+        return workspace
+
+    def write_config(self, config: dict) -> None:
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def read_config(self) -> dict:
+        return yaml.safe_load((self.folder / "config.yaml").read_text())
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        path = self.folder / name
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "PYTHONPATH": ""}
+
+    def bash(self, commands: str) -> subprocess.CompletedProcess:
+        """Run commands as a user would type them."""
+        return subprocess.run(
+            ["bash", "-euc", commands], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def start(self, commands: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            ["bash", "-euc", f"exec {commands}"], cwd=self.folder, env=self.environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def planned(self, target: str = "") -> dict[str, int]:
+        """Jobs that a dry run would execute, by rule."""
+        result = self.bash(f"snakemake -n --cores 1 {target}")
+        assert result.returncode == 0, result.stdout + result.stderr
+        counts = re.findall(r"^(\w+) +(\d+)$", (result.stdout + result.stderr).split("Job stats:")[-1], flags=re.MULTILINE)
+        return {rule: int(count) for rule, count in counts if rule not in ("total", "all")}
