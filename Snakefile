@@ -56,7 +56,9 @@ def script(name, *more):
 
 
 # glibc gives every large tensor back to the kernel and takes it again: 10 % of a UNet pass on a CPU. Harmless elsewhere.
-shell.prefix("export MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; set -euo pipefail; ")
+shell.prefix(
+    "export MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; set -euo pipefail; "
+)
 
 
 rule all:

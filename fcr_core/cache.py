@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from fcr_core.encoder import Features, capture, map_tensors, replay
+from fcr_core.encoder import Features, capture, map_tensors, replay, restore
 from fcr_core.schedule import KeySteps
 
 
@@ -69,7 +69,7 @@ class EncoderCache:
     def __exit__(self, *_: object) -> None:
         restore(self.unet, "forward", self._outside[0])
         restore(self.scheduler, "set_timesteps", self._outside[1])
-        self._features, self._decoded = {}, deque()
+        self._start_run()
 
     def _start_run(self) -> None:
         self._step = 0
@@ -142,14 +142,6 @@ def check_supported(pipe: Any) -> None:
             f"{type(pipe.scheduler).__name__} calls the UNet {pipe.scheduler.order} times a step: "
             "use a scheduler of order 1, such as DDIMScheduler or DPMSolverMultistepScheduler"
         )
-
-
-def restore(target: object, name: str, instance_attribute: Any) -> None:
-    """Undo a patch of `target.name`: put the instance attribute back, or leave none if there was none."""
-    if instance_attribute is None:
-        vars(target).pop(name, None)
-    else:
-        setattr(target, name, instance_attribute)
 
 
 def repeat(x: torch.Tensor, times: int) -> torch.Tensor:

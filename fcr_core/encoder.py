@@ -15,6 +15,8 @@ from torch import nn
 
 # What a block returns: a tensor (conv_in, mid) or (hidden, (residual, ...)) (down blocks).
 BlockOutput = Any
+# Any UNet class of diffusers: a module with conv_in, down_blocks, mid_block and up_blocks.
+UNet = Any
 Features = dict[str, BlockOutput]
 
 
@@ -22,14 +24,14 @@ class _EncoderDone(Exception):
     """Leaves a UNet forward as soon as the decoder would start."""
 
 
-def encoder_blocks(unet: nn.Module) -> dict[str, nn.Module]:
+def encoder_blocks(unet: UNet) -> dict[str, nn.Module]:
     """The encoder's blocks in order: `conv_in`, `down.0`, ..., `mid`."""
     down = {f"down.{i}": block for i, block in enumerate(unet.down_blocks)}
     return {"conv_in": unet.conv_in, **down, "mid": unet.mid_block}
 
 
 @contextmanager
-def capture(unet: nn.Module) -> Iterator[Features]:
+def capture(unet: UNet) -> Iterator[Features]:
     """Record the outputs of the encoder's blocks of every forward inside the block (the last one stays)."""
     features: Features = {}
 
@@ -48,7 +50,7 @@ def capture(unet: nn.Module) -> Iterator[Features]:
 
 
 @contextmanager
-def replay(unet: nn.Module, features: Features) -> Iterator[None]:
+def replay(unet: UNet, features: Features) -> Iterator[None]:
     """Make the encoder's blocks return `features` instead of computing: a forward then costs the decoder only."""
     blocks = encoder_blocks(unet)
     before = {name: vars(block).get("forward") for name, block in blocks.items()}
@@ -58,17 +60,22 @@ def replay(unet: nn.Module, features: Features) -> Iterator[None]:
 
     try:
         for name, block in blocks.items():
-            block.forward = constant(features[name])
+            vars(block)["forward"] = constant(features[name])
         yield
     finally:
         for name, block in blocks.items():
-            if before[name] is None:
-                vars(block).pop("forward", None)
-            else:
-                block.forward = before[name]
+            restore(block, "forward", before[name])
 
 
-def encode(unet: nn.Module, *args: Any, **kwargs: Any) -> Features:
+def restore(target: object, name: str, instance_attribute: Any) -> None:
+    """Undo a patch of `target.name`: put the instance attribute back, or leave none if there was none."""
+    if instance_attribute is None:
+        vars(target).pop(name, None)
+    else:
+        setattr(target, name, instance_attribute)
+
+
+def encode(unet: UNet, *args: Any, **kwargs: Any) -> Features:
     """Run the encoder only and return the outputs of its blocks; arguments as for the UNet itself."""
 
     def stop(module: nn.Module, *_: Any) -> None:

@@ -57,9 +57,9 @@ def cost(table: pd.DataFrame, batch: int, goal: str) -> str:
     shown["encoder / decoder passes"] = [f"{r.encoder_passes} / {r.decoder_passes}" for r in table.itertuples()]
     shown["UNet GFLOPs an image"] = table["unet_gflops"].map("{:.1f}".format)
     columns = [f"latency_ms_b{batch}", f"latency_ms_b{batch}_q25", f"latency_ms_b{batch}_q75"]
-    shown[f"ms an image, batch {batch}"] = [bracketed(*row, 0) for row in table[columns].to_numpy()]
+    shown[f"ms an image, batch {batch}"] = [bracketed(value, low, high, 0) for value, low, high in table[columns].to_numpy()]
     columns = [f"speedup_b{batch}", f"speedup_b{batch}_low", f"speedup_b{batch}_high"]
-    shown[f"speed-up over {goal}"] = [bracketed(*row, 2) for row in table[columns].to_numpy()]
+    shown[f"speed-up over {goal}"] = [bracketed(value, low, high, 2) for value, low, high in table[columns].to_numpy()]
     shown["FLOP limit of it"] = table["flop_limit_vs_goal"].map("{:.2f}".format)
     shown["peak tensor MB"] = table[f"peak_tensor_mb_b{batch}"].map("{:.1f}".format)
     return "## Cost\n\n" + shown.to_markdown(index=False, disable_numparse=True)

@@ -4,15 +4,18 @@
 rule prepare_data:
     output:
         "results/data/{dataset}/prompts.parquet",
-    params:
-        code=script("prepare_data", *sorted(f"{m.replace('.', '/')}.py" for m in DATASETS.values())),
-        out=subpath(output[0], parent=True),
     log:
         "logs/prepare_data/{dataset}.log",
     benchmark:
         "results/benchmarks/prepare_data/{dataset}.tsv"
     conda:
         ENV
+    params:
+        code=script(
+            "prepare_data",
+            *sorted(f"{m.replace('.', '/')}.py" for m in DATASETS.values()),
+        ),
+        out=subpath(output[0], parent=True),
     shell:
         "python -m workflow_scripts.prepare_data --dataset {wildcards.dataset} --out {params.out:q} 2>&1 | tee {log:q}"
 
@@ -22,16 +25,16 @@ rule select_prompts:
         "results/data/{dataset}/prompts.parquet",
     output:
         "results/prompts/{dataset}.parquet",
-    params:
-        code=script("select_prompts"),
-        data=subpath(input[0], parent=True),
-        n_prompts=config["data"]["prompts"],
     log:
         "logs/select_prompts/{dataset}.log",
     benchmark:
         "results/benchmarks/select_prompts/{dataset}.tsv"
     conda:
         ENV
+    params:
+        code=script("select_prompts"),
+        data=subpath(input[0], parent=True),
+        n_prompts=config["data"]["prompts"],
     shell:
         "python -m workflow_scripts.select_prompts --data {params.data:q} --count {params.n_prompts} --out {output:q}"
         " 2>&1 | tee {log:q}"
@@ -42,22 +45,22 @@ rule encode_data:
         "results/data/{dataset}/prompts.parquet",
     output:
         f"results/train_set/{BACKBONE}/{{dataset}}.safetensors",
-    params:
-        code=script("encode_data"),
-        versions=VERSIONS,
-        weights=WEIGHTS,
-        pipeline=PIPELINE,
-        data=subpath(input[0], parent=True),
-    threads: config["threads"]
-    resources:
-        gpu=GPUS,
-        mem_mb=4000,
     log:
         "logs/encode_data/{dataset}.log",
     benchmark:
         "results/benchmarks/encode_data/{dataset}.tsv"
     conda:
         ENV
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+    params:
+        code=script("encode_data"),
+        versions=VERSIONS,
+        weights=WEIGHTS,
+        pipeline=PIPELINE,
+        data=subpath(input[0], parent=True),
     shell:
         "python -m workflow_scripts.encode_data --pipeline {params.pipeline:q} --data {params.data:q}"
         " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"

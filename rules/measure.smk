@@ -1,8 +1,18 @@
 # Features of images, and everything that is measured on images, weights and samplers.
 
 SET_METRICS = ["kid", "frechet_pca", "class_score"]
-SPAN = 1000 // config["sampling"]["steps"]  # training timesteps between two sampling steps
-DELTAS = sorted({*range(1, 11), *(SPAN * s for s in config["sampling"]["strides"] + config["sampling"]["fcr_strides"])})
+SPAN = (
+    1000 // config["sampling"]["steps"]
+)  # training timesteps between two sampling steps
+DELTAS = sorted(
+    {
+        *range(1, 11),
+        *(
+            SPAN * s
+            for s in config["sampling"]["strides"] + config["sampling"]["fcr_strides"]
+        ),
+    }
+)
 
 
 def model_of(variation):
@@ -14,19 +24,19 @@ rule real_features:
         "results/data/{dataset}/prompts.parquet",
     output:
         "results/features/real/{dataset}/{split}.npz",
-    params:
-        code=script("extract_real_features"),
-        versions=VERSIONS,
-        data=subpath(input[0], parent=True),
-    threads: config["threads"]
-    resources:
-        mem_mb=4000,
     log:
         "logs/real_features/{dataset}_{split}.log",
     benchmark:
         "results/benchmarks/real_features/{dataset}_{split}.tsv"
     conda:
         ENV
+    threads: config["threads"]
+    resources:
+        mem_mb=4000,
+    params:
+        code=script("extract_real_features"),
+        versions=VERSIONS,
+        data=subpath(input[0], parent=True),
     shell:
         "python -m workflow_scripts.extract_real_features --data {params.data:q} --split {wildcards.split}"
         " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
@@ -38,20 +48,20 @@ rule train_lit:
         features="results/features/real/{dataset}/train.npz",
     output:
         "results/lit/{dataset}.npz",
-    params:
-        code=script("train_lit"),
-        versions=VERSIONS,
-        data=subpath(input.data, parent=True),
-        steps=config["metrics"]["lit_steps"],
-    threads: config["threads"]
-    resources:
-        mem_mb=4000,
     log:
         "logs/train_lit/{dataset}.log",
     benchmark:
         "results/benchmarks/train_lit/{dataset}.tsv"
     conda:
         ENV
+    threads: config["threads"]
+    resources:
+        mem_mb=4000,
+    params:
+        code=script("train_lit"),
+        versions=VERSIONS,
+        data=subpath(input.data, parent=True),
+        steps=config["metrics"]["lit_steps"],
     shell:
         "python -m workflow_scripts.train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
         " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
@@ -62,19 +72,19 @@ rule sample_features:
         lambda wildcards: samples_of(wildcards.variation),
     output:
         "results/features/samples/{variation}.npz",
-    params:
-        code=script("extract_features"),
-        versions=VERSIONS,
-        samples=lambda wildcards, input: folders_of(input),
-    threads: config["threads"]
-    resources:
-        mem_mb=4000,
     log:
         "logs/sample_features/{variation}.log",
     benchmark:
         "results/benchmarks/sample_features/{variation}.tsv"
     conda:
         ENV
+    threads: config["threads"]
+    resources:
+        mem_mb=4000,
+    params:
+        code=script("extract_features"),
+        versions=VERSIONS,
+        samples=lambda wildcards, input: folders_of(input),
     shell:
         "python -m workflow_scripts.extract_features --samples {params.samples:q}"
         " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
@@ -86,17 +96,19 @@ rule measure_set:
         reference=f"results/features/real/{EVAL}/test.npz",
     output:
         "results/metrics/{metric}/{variation}.parquet",
-    wildcard_constraints:
-        metric="|".join(SET_METRICS),
-    params:
-        code=lambda wildcards: script("measure_set", f"fcr_core/metrics/{wildcards.metric}.py"),
-        seeds=SEEDS,
     log:
         "logs/measure_set/{metric}_{variation}.log",
     benchmark:
         "results/benchmarks/measure_set/{metric}_{variation}.tsv"
+    wildcard_constraints:
+        metric="|".join(SET_METRICS),
     conda:
         ENV
+    params:
+        code=lambda wildcards: script(
+            "measure_set", f"fcr_core/metrics/{wildcards.metric}.py"
+        ),
+        seeds=SEEDS,
     shell:
         "python -m workflow_scripts.measure_set --metric {wildcards.metric} --features {input.features:q}"
         " --reference {input.reference:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
@@ -108,15 +120,15 @@ rule measure_lit:
         lit=f"results/lit/{EVAL}.npz",
     output:
         "results/metrics/lit_score/{variation}.parquet",
-    params:
-        code=script("measure_lit"),
-        seeds=SEEDS,
     log:
         "logs/measure_lit/{variation}.log",
     benchmark:
         "results/benchmarks/measure_lit/{variation}.tsv"
     conda:
         ENV
+    params:
+        code=script("measure_lit"),
+        seeds=SEEDS,
     shell:
         "python -m workflow_scripts.measure_lit --features {input.features:q} --lit {input.lit:q}"
         " --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
@@ -129,6 +141,15 @@ rule measure_pairs:
         base=samples_of(UNCACHED),
     output:
         "results/metrics/pairs/{variation}.parquet",
+    log:
+        "logs/measure_pairs/{variation}.log",
+    benchmark:
+        "results/benchmarks/measure_pairs/{variation}.tsv"
+    conda:
+        ENV
+    threads: config["threads"]
+    resources:
+        mem_mb=4000,
     params:
         code=script("measure_pairs"),
         versions=VERSIONS,
@@ -136,15 +157,6 @@ rule measure_pairs:
         own=lambda wildcards, input: folders_of(input.own),
         base=lambda wildcards, input: folders_of(input.base),
         seeds=SEEDS,
-    threads: config["threads"]
-    resources:
-        mem_mb=4000,
-    log:
-        "logs/measure_pairs/{variation}.log",
-    benchmark:
-        "results/benchmarks/measure_pairs/{variation}.tsv"
-    conda:
-        ENV
     shell:
         "python -m workflow_scripts.measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
         " --seeds {params.seeds} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
@@ -160,6 +172,16 @@ rule measure_variance:
         prompts=f"results/prompts/{EVAL}.parquet",
     output:
         "results/metrics/feature_variance/{model}.parquet",
+    log:
+        "logs/measure_variance/{model}.log",
+    benchmark:
+        "results/benchmarks/measure_variance/{model}.tsv"
+    conda:
+        ENV
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
     params:
         code=script("measure_variance"),
         versions=VERSIONS,
@@ -170,16 +192,6 @@ rule measure_variance:
         n_images=config["metrics"]["variance_images"],
         deltas=DELTAS,
         seeds=SEEDS,
-    threads: config["threads"]
-    resources:
-        gpu=GPUS,
-        mem_mb=4000,
-    log:
-        "logs/measure_variance/{model}.log",
-    benchmark:
-        "results/benchmarks/measure_variance/{model}.tsv"
-    conda:
-        ENV
     shell:
         "python -m workflow_scripts.measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q}"
         " --data {params.data:q} --prompts {input.prompts:q} --count {params.n_images} --deltas {params.deltas}"
@@ -192,14 +204,14 @@ rule measure_real:
         lit=f"results/lit/{EVAL}.npz",
     output:
         "results/metrics/real.parquet",
-    params:
-        code=script("measure_real"),
     log:
         "logs/measure_real.log",
     benchmark:
         "results/benchmarks/measure_real.tsv"
     conda:
         ENV
+    params:
+        code=script("measure_real"),
     shell:
         "python -m workflow_scripts.measure_real --reference {input.reference:q} --lit {input.lit:q}"
         " --out {output:q} 2>&1 | tee {log:q}"
@@ -210,6 +222,17 @@ rule measure_efficiency:
         f"results/prompts/{EVAL}.parquet",
     output:
         "results/metrics/efficiency.parquet",
+    log:
+        "logs/measure_efficiency.log",
+    benchmark:
+        "results/benchmarks/measure_efficiency.tsv"
+    conda:
+        ENV
+    # All cores: nothing may run beside a timing.
+    threads: workflow.cores
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
     params:
         code=script("measure_efficiency"),
         versions=VERSIONS,
@@ -219,17 +242,6 @@ rule measure_efficiency:
         guidance=config["sampling"]["guidance"],
         batches=config["efficiency"]["batches"],
         repeats=config["efficiency"]["repeats"],
-    # All cores: nothing may run beside a timing.
-    threads: workflow.cores
-    resources:
-        gpu=GPUS,
-        mem_mb=4000,
-    log:
-        "logs/measure_efficiency.log",
-    benchmark:
-        "results/benchmarks/measure_efficiency.tsv"
-    conda:
-        ENV
     shell:
         "python -m workflow_scripts.measure_efficiency --pipeline {params.pipeline:q} --prompts {input:q}"
         " --samplers {params.samplers:q} --guidance {params.guidance} --batches {params.batches} --repeats {params.repeats}"

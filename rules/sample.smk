@@ -10,7 +10,10 @@ def unets_of(lam, seeds=SEEDS):
 
 
 def samples_of(variation, seeds=SEEDS):
-    return [f"results/samples/{variation}/{EVAL}/clean/seed{seed}/manifest.parquet" for seed in seeds]
+    return [
+        f"results/samples/{variation}/{EVAL}/clean/seed{seed}/manifest.parquet"
+        for seed in seeds
+    ]
 
 
 def twin_of(variation):
@@ -20,7 +23,9 @@ def twin_of(variation):
 
 # What is sampled beside the rows of the table: each fine-tuned model uncached, on fewer prompts.
 TWINS = {
-    twin_of(row): rows.Variation(twin_of(row), row.lam, UNCACHED, "ddim", config["sampling"]["steps"], 1)
+    twin_of(row): rows.Variation(
+        twin_of(row), row.lam, UNCACHED, "ddim", config["sampling"]["steps"], 1
+    )
     for row in VARIATIONS.values()
     if row.lam is not None
 }
@@ -30,30 +35,38 @@ SAMPLED = VARIATIONS | TWINS
 rule sample:
     input:
         prompts=f"results/prompts/{EVAL}.parquet",
-        unet=lambda wildcards: unets_of(SAMPLED[wildcards.variation].lam, [wildcards.seed]),
+        unet=lambda wildcards: unets_of(
+            SAMPLED[wildcards.variation].lam, [wildcards.seed]
+        ),
     output:
         f"results/samples/{{variation}}/{EVAL}/clean/seed{{seed}}/manifest.parquet",
-    params:
-        code=script("sample"),
-        versions=VERSIONS,
-        weights=WEIGHTS,
-        pipeline=PIPELINE,
-        unet=lambda wildcards, input: [f"--unet={folder}" for folder in folders_of(input.get("unet", []))],
-        n_prompts=lambda wildcards: config["sampling"]["twin_prompts"] if wildcards.variation in TWINS else config["data"]["prompts"],
-        row=lambda wildcards: SAMPLED[wildcards.variation],
-        guidance=config["sampling"]["guidance"],
-        batch=config["sampling"]["batch"],
-        out=subpath(output[0], parent=True),
-    threads: config["threads"]
-    resources:
-        gpu=GPUS,
-        mem_mb=4000,
     log:
         "logs/sample/{variation}_seed{seed}.log",
     benchmark:
         "results/benchmarks/sample/{variation}_seed{seed}.tsv"
     conda:
         ENV
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+    params:
+        code=script("sample"),
+        versions=VERSIONS,
+        weights=WEIGHTS,
+        pipeline=PIPELINE,
+        unet=lambda wildcards, input: [
+            f"--unet={folder}" for folder in folders_of(input.get("unet", []))
+        ],
+        n_prompts=lambda wildcards: (
+            config["sampling"]["twin_prompts"]
+            if wildcards.variation in TWINS
+            else config["data"]["prompts"]
+        ),
+        row=lambda wildcards: SAMPLED[wildcards.variation],
+        guidance=config["sampling"]["guidance"],
+        batch=config["sampling"]["batch"],
+        out=subpath(output[0], parent=True),
     shell:
         "python -m workflow_scripts.sample --pipeline {params.pipeline:q} {params.unet:q}"
         " --prompts {input.prompts:q} --count {params.n_prompts}"

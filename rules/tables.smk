@@ -3,9 +3,18 @@
 
 def measurements_of(variation):
     """Every file with measurements of one row of the table."""
-    sets = [f"results/metrics/{metric}/{variation.name}.parquet" for metric in SET_METRICS]
-    own = [f"results/metrics/{kind}/{variation.name}.parquet" for kind in ("lit_score", "pairs")]
-    return [*sets, *own, f"results/metrics/feature_variance/{model_of(variation)}.parquet"]
+    sets = [
+        f"results/metrics/{metric}/{variation.name}.parquet" for metric in SET_METRICS
+    ]
+    own = [
+        f"results/metrics/{kind}/{variation.name}.parquet"
+        for kind in ("lit_score", "pairs")
+    ]
+    return [
+        *sets,
+        *own,
+        f"results/metrics/feature_variance/{model_of(variation)}.parquet",
+    ]
 
 
 MEASUREMENTS = {row.name: measurements_of(row) for row in VARIATIONS.values()}
@@ -20,17 +29,17 @@ rule exp1_table:
         table="results/exp1_table.csv",
         readable="results/exp1_table.md",
         criteria="results/criteria.csv",
-    params:
-        code=script("exp1_table"),
-        rows=rows.rows_json(VARIATIONS.values(), MEASUREMENTS),
-        goal=GOAL,
-        uncached=UNCACHED,
     log:
         "logs/exp1_table.log",
     benchmark:
         "results/benchmarks/exp1_table.tsv"
     conda:
         ENV
+    params:
+        code=script("exp1_table"),
+        rows=rows.rows_json(VARIATIONS.values(), MEASUREMENTS),
+        goal=GOAL,
+        uncached=UNCACHED,
     shell:
         "python -m workflow_scripts.exp1_table --rows {params.rows:q} --efficiency {input.efficiency:q} --real {input.real:q}"
         " --goal {params.goal} --uncached {params.uncached} --out {output.table:q} --readable {output.readable:q}"
@@ -43,15 +52,15 @@ rule plot_tradeoff:
         real="results/metrics/real.parquet",
     output:
         "results/figures/exp1_tradeoff.png",
-    params:
-        code=script("plot_tradeoff"),
-        goal=GOAL,
     log:
         "logs/plot_tradeoff.log",
     benchmark:
         "results/benchmarks/plot_tradeoff.tsv"
     conda:
         ENV
+    params:
+        code=script("plot_tradeoff"),
+        goal=GOAL,
     shell:
         "python -m workflow_scripts.plot_tradeoff --table {input.table:q} --real {input.real:q} --goal {params.goal}"
         " --out {output:q} 2>&1 | tee {log:q}"
@@ -63,17 +72,17 @@ rule plot_samples:
         data=f"results/data/{EVAL}/prompts.parquet",
     output:
         "results/figures/exp1_samples.png",
-    params:
-        code=script("plot_samples"),
-        samples=lambda wildcards, input: folders_of(input.samples),
-        data=subpath(input.data, parent=True),
-        names=list(VARIATIONS),
     log:
         "logs/plot_samples.log",
     benchmark:
         "results/benchmarks/plot_samples.tsv"
     conda:
         ENV
+    params:
+        code=script("plot_samples"),
+        samples=lambda wildcards, input: folders_of(input.samples),
+        data=subpath(input.data, parent=True),
+        names=list(VARIATIONS),
     shell:
         "python -m workflow_scripts.plot_samples --samples {params.samples:q} --names {params.names:q} --data {params.data:q}"
         " --out {output:q} 2>&1 | tee {log:q}"

@@ -39,11 +39,12 @@ class Workspace:
         (folder / ".venv" / ".ready").touch()
         workspace = cls(folder)
         configs = [yaml.safe_load((folder / name).read_text()) for name in ("config.yaml", "config/smoke.yaml")]
-        workspace.write_config(merge(*configs))
+        # One baseline is enough here; merging can add rows but not take the default ones away.
+        workspace.write_config(merge(*configs) | {"baselines": {"DPM++4": {"scheduler": "dpm++", "steps": 4}}})
         return workspace
 
     def write_config(self, config: dict) -> None:
-        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
     def read_config(self) -> dict:
         return yaml.safe_load((self.folder / "config.yaml").read_text())
