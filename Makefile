@@ -2,7 +2,8 @@
 
 VENV := .venv
 PYTHON ?= python3
-READY := $(VENV)/.ready
+# By content: touching the files sets up nothing.
+READY := $(VENV)/.ready-$(shell cat envs/requirements.lock envs/snakemake_launcher.py pyproject.toml | cksum | cut -d" " -f1)
 RUN := . $(VENV)/bin/activate &&
 
 .PHONY: exp1 test check setup backbone
@@ -21,7 +22,7 @@ backbone: $(READY) ## train the pocket backbone from nothing (hours) and put it 
 	$(RUN) snakemake --cores all results/pretrain/card/README.md
 	cp -r results/pretrain/pocket/. results/pretrain/card/. models/pocket/
 
-$(READY): envs/requirements.lock envs/snakemake_launcher.py pyproject.toml
+$(READY):
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) pip install --quiet --disable-pip-version-check --progress-bar off -r envs/requirements.lock
 	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --editable .

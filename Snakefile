@@ -30,14 +30,13 @@ wildcard_constraints:
 
 
 BACKBONE = config["backbone"]
-PIPELINE = BACKBONES[BACKBONE].source
+PIPELINE = BACKBONES[BACKBONE]
 # By content, not by time: a checkout or a `touch` must not look like new weights.
 WEIGHTS = content_hash(PIPELINE)
 SEEDS = config["seeds"]
 VARIATIONS = rows.variations_of(config)
 UNCACHED = rows.uncached_name(config)
 GOAL = rows.quality_goal(config)
-LAMBDAS = [rows.lambda_name(lam) for lam in config["finetune"]["lambdas"]]
 TRAIN, EVAL = config["data"]["train"], config["data"]["eval"]
 # On a CPU jobs share the machine by cores; `gpu` only counts where there is one.
 GPUS = int(config["device"] == "cuda")
@@ -45,20 +44,11 @@ VERSIONS = package_versions("torch", "diffusers", "transformers", "numpy")
 ENV = "../envs/environment.yaml"
 
 
-def folders_of(files):
-    """The folders of the files that stand for them in the DAG: a rule depends on a file, since folders have no checksum."""
-    return [str(Path(file).parent) for file in files]
-
-
-def script(name, *more):
-    """The hash of a script's code and of everything it imports; a change of it reruns the rule."""
-    return code_hash(f"workflow_scripts/{name}.py", *more)
+include: "rules/common.smk"
 
 
 # glibc gives every large tensor back to the kernel and takes it again: 10 % of a UNet pass on a CPU. Harmless elsewhere.
-shell.prefix(
-    "export MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; set -euo pipefail; "
-)
+shell.prefix("export MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; set -euo pipefail; ")
 
 
 rule all:

@@ -35,7 +35,7 @@ contributors): a stand-in for Stable Diffusion where there is no GPU and no mode
 The decoder does {decoder_share:.1%} of the UNet's FLOPs, as in SD v1.5 (67.4 %).
 
 ```python
-from fcr_core.backbones import load_pipeline
+from fcr_core.pipelines import load_pipeline
 
 pipe = load_pipeline("models/pocket")
 pipe("red apple", num_inference_steps=50, guidance_scale=3.0).images[0]

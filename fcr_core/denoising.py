@@ -14,10 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from fcr_core.backbones import encode_images, encode_prompts
 from fcr_core.data.prepared import images_of, prompts_of
 from fcr_core.files import replacing
 from fcr_core.images import to_pixels
+from fcr_core.pipelines import encode_images, encode_prompts
 from fcr_core.training import StepLoss
 
 # Share of captions replaced by "" so that the model can be guided (Ho & Salimans, 2022, arXiv 2207.12598).

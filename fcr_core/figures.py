@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 from PIL import Image
 
 PANELS = {
@@ -19,6 +20,9 @@ PANELS = {
 }
 # Okabe-Ito: told apart by readers with any colour vision.
 PLAIN, CACHED, CONTROL, FCR = "#000000", "#0072B2", "#009E73", "#D55E00"
+MARKERS = "osD^vP*X<>"
+# Rows of equal cost have the same latency: they are drawn side by side, so many points (1/72 inch) apart.
+DODGE = 9
 
 
 def colour_of(name: str) -> str:
@@ -32,34 +36,45 @@ def colour_of(name: str) -> str:
 def tradeoff(table: pd.DataFrame, real: pd.DataFrame, goal: str) -> Figure:
     """One panel a metric: x = milliseconds an image at batch 1 with quartiles, y = the metric with its 95 % interval.
 
-    A tick on each point's level marks the latency that its FLOPs allow at the uncached row's speed.
+    A grey tick at each point's height marks the latency that its FLOPs allow at the uncached row's speed.
     """
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(13, 5.6), layout="constrained")
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(13, 5.4), layout="constrained")
     floors = real.groupby("metric")["value"].mean()
     for axis, (metric, title) in zip(axes, PANELS.items(), strict=True):
         draw_panel(axis, table, metric)
         if metric in floors:
             axis.axhline(floors[metric], color="0.6", linestyle=":", label="real images: two halves")
         axis.set_title(title, fontsize=10)
-        axis.set_xlabel("milliseconds an image, batch 1 (quartiles)")
-        axis.set_ylim(bottom=0)
-        axis.legend(fontsize=8)
+        axis.set_xlabel("ms an image at batch 1 (quartiles); rows of equal cost side by side")
+        axis.set_xlim(0, 1.1 * table["latency_ms_b1_q75"].max())
+        axis.set_ylim(0, 1.05 * table[f"{metric}_high"].max())
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize=9)
     row = table.iloc[0]
-    figure.suptitle(f"{row.n_prompts} held-out prompts x {row.n_seeds} seeds, 95 % intervals; quality goal: {goal}", fontsize=11)
+    title = f"{row.n_prompts} held-out prompts x {row.n_seeds} seeds, 95 % intervals; the quality to keep: {goal}"
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
 def draw_panel(axis: Axes, table: pd.DataFrame, metric: str) -> None:
-    uncached_ms = table["latency_ms_b1"].iloc[0]
-    allowed = uncached_ms / table["flop_limit_vs_uncached"]
+    allowed = table["latency_ms_b1"].iloc[0] / table["flop_limit_vs_uncached"]
     axis.scatter(allowed, table[metric], marker="|", s=160, color="0.5", label="latency its FLOPs allow", zorder=1)
-    for i, row in table.iterrows():
-        x, y = row["latency_ms_b1"], row[metric]
-        x_err = [[x - row["latency_ms_b1_q25"]], [row["latency_ms_b1_q75"] - x]]
-        y_err = [[y - row[f"{metric}_low"]], [row[f"{metric}_high"] - y]]
-        axis.errorbar(x, y, yerr=y_err, xerr=x_err, fmt="o", capsize=3, color=colour_of(row["variation"]), zorder=2)
-        offset = (6, 7 + 9 * (int(i) % 3))
-        axis.annotate(row["variation"], (x, y), xytext=offset, textcoords="offset points", fontsize=7)
+    same_cost = table.groupby("latency_ms_b1").cumcount()
+    for shift, marker, (_, row) in zip(same_cost, MARKERS, table.iterrows(), strict=False):
+        name, x, y = str(row["variation"]), row["latency_ms_b1"], row[metric]
+        beside = axis.transData + ScaledTranslation(DODGE * shift / 72, 0, axis.figure.dpi_scale_trans)
+        axis.errorbar(
+            x,
+            y,
+            xerr=[[x - row["latency_ms_b1_q25"]], [row["latency_ms_b1_q75"] - x]],
+            yerr=[[y - row[f"{metric}_low"]], [row[f"{metric}_high"] - y]],
+            fmt=marker,
+            capsize=3,
+            color=colour_of(name),
+            label=name,
+            transform=beside,
+            zorder=2,
+        )
 
 
 def sample_grid(columns: dict[str, list[Image.Image]], prompts: list[str]) -> Figure:

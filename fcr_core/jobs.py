@@ -52,6 +52,22 @@ def partial_work(output: Path, settings: dict[str, Any]) -> Path:
     return folder
 
 
+def finished_by_another(output: Path, declared: str, settings: dict[str, Any]) -> bool:
+    """Whether `output` already holds the result of these settings.
+
+    Snakemake deletes the file that a rule declares before it starts the job. If `declared` is there all the same, an orphan of
+    an earlier run has finished while this job waited for it.
+    """
+    record = output / "run.json"
+    if not ((output / declared).exists() and record.exists()):
+        return False
+    return json.loads(record.read_text())["settings"] == as_text(settings)
+
+
+def as_text(settings: dict[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in settings.items()}
+
+
 def sha256_of(path: Path) -> str:
     """Checksum of one file."""
     with path.open("rb") as file:
@@ -70,7 +86,7 @@ def git_commit() -> str:
 def run_record(settings: dict[str, Any], started: float) -> dict[str, Any]:
     """`run.json`: settings, versions, machine, commit, and wall time since `started` (`time.time()`)."""
     return {
-        "settings": {key: str(value) for key, value in settings.items()},
+        "settings": as_text(settings),
         "packages": {package: metadata.version(package) for package in PACKAGES},
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",

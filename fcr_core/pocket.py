@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
-from fcr_core.backbones import TEXT_ENCODER_REFERENCE, encode_images, referenced_text_encoder
 from fcr_core.files import replacing, write_json
+from fcr_core.pipelines import TEXT_ENCODER_REFERENCE, encode_images, referenced_text_encoder
 from fcr_core.training import StepLoss
 
 VAE_CONFIG = {

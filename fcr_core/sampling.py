@@ -100,10 +100,10 @@ def sample_to_folder(
     partial: Path,
     folder: Path,
 ) -> None:
-    """Write `folder` with one PNG a prompt, `latents.npy` (N, C, h, w) and `manifest.parquet`, all row-aligned.
+    """Fill `folder` with one PNG a prompt, `latents.npy` (N, C, h, w) and `manifest.parquet`, all row-aligned.
 
-    `prompts` has the columns `prompt_id` and `prompt`. Finished shards of `batch` images wait in `partial`, where a later call
-    finds them; `folder` appears when all are done.
+    `prompts` has the columns `prompt_id` and `prompt`. Finished shards of `batch` images are kept in `partial`, where a later
+    call finds them.
     """
     starts = range(0, len(prompts), batch)
     for start in tqdm(starts, desc=f"sampling seed {seed}", unit="batch"):
@@ -111,7 +111,6 @@ def sample_to_folder(
         if not shard.exists():
             _write_shard(pipe, prompts.iloc[start : start + batch], sampler, seed, shard)
     merge_shards([partial / f"shard-{start:06d}" for start in starts], folder)
-    shutil.rmtree(partial)
 
 
 def _write_shard(pipe: StableDiffusionPipeline, prompts: pd.DataFrame, sampler: Sampler, seed: int, shard: Path) -> None:
@@ -133,11 +132,10 @@ def _write_shard(pipe: StableDiffusionPipeline, prompts: pd.DataFrame, sampler: 
 
 def merge_shards(shards: list[Path], folder: Path) -> None:
     """One folder from the shards, in their order."""
-    with replacing(folder) as draft:
-        draft.mkdir()
-        for shard in shards:
-            for image in shard.glob("*.png"):
-                shutil.copy(image, draft)
-        np.save(draft / "latents.npy", np.concatenate([np.load(shard / "latents.npy") for shard in shards]))
-        manifest = pd.concat([pd.read_parquet(shard / "manifest.parquet") for shard in shards], ignore_index=True)
-        manifest.to_parquet(draft / "manifest.parquet", index=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    for shard in shards:
+        for image in shard.glob("*.png"):
+            shutil.copy(image, folder)
+    np.save(folder / "latents.npy", np.concatenate([np.load(shard / "latents.npy") for shard in shards]))
+    manifest = pd.concat([pd.read_parquet(shard / "manifest.parquet") for shard in shards], ignore_index=True)
+    manifest.to_parquet(folder / "manifest.parquet", index=False)

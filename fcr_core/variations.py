@@ -57,6 +57,13 @@ def max_delta_in_train_steps(config: dict[str, Any], num_train_timesteps: int = 
     return finetune["max_delta"]
 
 
+def deltas_of(config: dict[str, Any], num_train_timesteps: int = 1000) -> list[int]:
+    """The Δ, in training timesteps, at which σ²_Δ is measured: 1..10 and the span of each stride in use."""
+    sampling = config["sampling"]
+    strides = {*sampling["strides"], *sampling["fcr_strides"]}
+    return sorted({*range(1, 11), *(num_train_timesteps // sampling["steps"] * stride for stride in strides)})
+
+
 def samplers_json(variations: Iterable[Variation]) -> str:
     """The distinct ways of sampling, for the command line: rows that differ in weights alone cost the same."""
     samplers = {

@@ -22,14 +22,12 @@ rule finetune:
         weights=WEIGHTS,
         pipeline=PIPELINE,
         max_delta=rows.max_delta_in_train_steps(config),
-        recipe={
-            key: config["finetune"][key]
-            for key in ("distance", "steps", "batch", "lr")
-        },
+        recipe={key: config["finetune"][key] for key in ("distance", "steps", "batch", "lr", "checkpoint_every")},
+        device=config["device"],
         out=subpath(output[0], ancestor=2),
     shell:
         "python -m workflow_scripts.finetune --pipeline {params.pipeline:q} --train-set {input:q}"
         " --lam {wildcards.lam} --max-delta {params.max_delta} --distance {params.recipe[distance]}"
         " --steps {params.recipe[steps]} --batch {params.recipe[batch]} --lr {params.recipe[lr]} --seed {wildcards.seed}"
-        " --checkpoint-every {config[finetune][checkpoint_every]} --device {config[device]}"
+        " --checkpoint-every {params.recipe[checkpoint_every]} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

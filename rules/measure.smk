@@ -1,23 +1,5 @@
 # Features of images, and everything that is measured on images, weights and samplers.
 
-SET_METRICS = ["kid", "frechet_pca", "class_score"]
-SPAN = (
-    1000 // config["sampling"]["steps"]
-)  # training timesteps between two sampling steps
-DELTAS = sorted(
-    {
-        *range(1, 11),
-        *(
-            SPAN * s
-            for s in config["sampling"]["strides"] + config["sampling"]["fcr_strides"]
-        ),
-    }
-)
-
-
-def model_of(variation):
-    return "base" if variation.lam is None else f"FCR({variation.lam})"
-
 
 rule real_features:
     input:
@@ -105,9 +87,7 @@ rule measure_set:
     conda:
         ENV
     params:
-        code=lambda wildcards: script(
-            "measure_set", f"fcr_core/metrics/{wildcards.metric}.py"
-        ),
+        code=lambda wildcards: script("measure_set", f"fcr_core/metrics/{wildcards.metric}.py"),
         seeds=SEEDS,
     shell:
         "python -m workflow_scripts.measure_set --metric {wildcards.metric} --features {input.features:q}"
@@ -162,9 +142,6 @@ rule measure_pairs:
         " --seeds {params.seeds} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
-LAM_OF_MODEL = {model_of(row): row.lam for row in VARIATIONS.values()}
-
-
 rule measure_variance:
     input:
         unets=lambda wildcards: unets_of(LAM_OF_MODEL[wildcards.model]),
@@ -190,7 +167,7 @@ rule measure_variance:
         unets=lambda wildcards, input: folders_of(input.get("unets", [])),
         data=subpath(input.data, parent=True),
         n_images=config["metrics"]["variance_images"],
-        deltas=DELTAS,
+        deltas=rows.deltas_of(config),
         seeds=SEEDS,
     shell:
         "python -m workflow_scripts.measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q}"
@@ -242,7 +219,8 @@ rule measure_efficiency:
         guidance=config["sampling"]["guidance"],
         batches=config["efficiency"]["batches"],
         repeats=config["efficiency"]["repeats"],
+        device=config["device"],
     shell:
         "python -m workflow_scripts.measure_efficiency --pipeline {params.pipeline:q} --prompts {input:q}"
         " --samplers {params.samplers:q} --guidance {params.guidance} --batches {params.batches} --repeats {params.repeats}"
-        " --device {config[device]} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"

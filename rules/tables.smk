@@ -1,25 +1,6 @@
 # From measurements to the table, its verdicts and its figures. No torch here: editing statistics reruns seconds.
 
 
-def measurements_of(variation):
-    """Every file with measurements of one row of the table."""
-    sets = [
-        f"results/metrics/{metric}/{variation.name}.parquet" for metric in SET_METRICS
-    ]
-    own = [
-        f"results/metrics/{kind}/{variation.name}.parquet"
-        for kind in ("lit_score", "pairs")
-    ]
-    return [
-        *sets,
-        *own,
-        f"results/metrics/feature_variance/{model_of(variation)}.parquet",
-    ]
-
-
-MEASUREMENTS = {row.name: measurements_of(row) for row in VARIATIONS.values()}
-
-
 rule exp1_table:
     input:
         measurements=sorted({file for files in MEASUREMENTS.values() for file in files}),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
-from fcr_core.backbones import load_pipeline
+from fcr_core.pipelines import load_pipeline
 from fcr_core.pocket import SCHEDULER_CONFIG
 
 ROOT = Path(__file__).parent.parent

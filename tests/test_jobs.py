@@ -1,7 +1,8 @@
 import multiprocessing
 import time
 
-from fcr_core.jobs import partial_work, run_record, sha256_of, sole_writer
+from fcr_core.files import write_json
+from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of, sole_writer
 
 
 def hold(output, started, seconds):
@@ -45,6 +46,15 @@ def test_the_record_names_versions_commit_and_time(tmp_path):
     assert record["settings"] == {"lam": "0.1", "out": str(tmp_path)}
     assert record["packages"]["torch"] and record["commit"]
     assert 3 <= record["wall_seconds"] < 10
+
+
+def test_a_result_counts_as_finished_only_with_its_declared_file_and_the_same_settings(tmp_path):
+    settings = {"lr": 0.1, "inputs": ["abc"]}
+    write_json(tmp_path / "run.json", run_record(settings, time.time()))
+    assert not finished_by_another(tmp_path, "manifest.parquet", settings)
+    (tmp_path / "manifest.parquet").touch()
+    assert finished_by_another(tmp_path, "manifest.parquet", settings)
+    assert not finished_by_another(tmp_path, "manifest.parquet", settings | {"lr": 0.2})
 
 
 def test_a_checksum_is_that_of_the_bytes(tmp_path):

@@ -10,13 +10,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from fcr_core import card
-from fcr_core.backbones import load_pipeline
 from fcr_core.data.prepared import images_of, prompts_of
 from fcr_core.efficiency import count_unet_flops
 from fcr_core.features import effnet
 from fcr_core.figures import sample_grid
 from fcr_core.files import replacing, write_json
 from fcr_core.images import slices
+from fcr_core.pipelines import load_pipeline
 from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
 from workflow_scripts import cli
 

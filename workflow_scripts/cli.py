@@ -16,7 +16,6 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     made.add_argument("--out", type=Path, required=True, help="file or folder to write")
     made.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
-    made.add_argument("--code", default="", help="hash of the code, set by the rule: partial work of other code is not resumed")
     return made
 
 

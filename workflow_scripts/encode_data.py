@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from fcr_core.backbones import load_pipeline
 from fcr_core.denoising import encode_training_set
+from fcr_core.pipelines import load_pipeline
 from workflow_scripts import cli
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
+from fcr_core.codehash import content_hash
 from fcr_core.denoising import TrainingSet
 from fcr_core.files import replacing, write_json
 from fcr_core.finetune import Recipe, fcr_loss
-from fcr_core.jobs import partial_work, run_record
+from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
 from fcr_core.training import TrainingRun
 from workflow_scripts import cli
 
@@ -21,6 +22,9 @@ RESULT_SETTINGS = ("pipeline", "lam", "max_delta", "distance", "steps", "batch",
 def work(args: argparse.Namespace) -> None:
     started = time.time()
     settings = {key: getattr(args, key) for key in RESULT_SETTINGS}
+    settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.train_set)]
+    if finished_by_another(args.out, "unet/diffusion_pytorch_model.safetensors", settings):
+        return
     state = partial_work(args.out, settings)
     unet = UNet2DConditionModel.from_pretrained(args.pipeline, subfolder="unet", dtype=torch.float32).to(args.device)
     scheduler = DDIMScheduler.from_pretrained(args.pipeline, subfolder="scheduler")
@@ -32,7 +36,7 @@ def work(args: argparse.Namespace) -> None:
     with replacing(args.out) as draft:
         unet.save_pretrained(draft / "unet")
         run.write_log(draft / "log.csv")
-        write_json(draft / "run.json", run_record(vars(args), started))
+        write_json(draft / "run.json", run_record(settings, started))
     shutil.rmtree(state)
 
 
@@ -49,4 +53,5 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--checkpoint-every", type=int, default=500)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")
     cli.run(parser, work)

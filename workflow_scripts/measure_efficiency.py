@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from fcr_core.backbones import load_pipeline
 from fcr_core.efficiency import count_unet_flops, measure_latency, passes, peak_tensor_bytes, sampling_flops
 from fcr_core.files import replacing
+from fcr_core.pipelines import load_pipeline
 from fcr_core.sampling import Sampler, initial_noise, latent_shape, sample_latents
 from workflow_scripts import cli
 

@@ -33,8 +33,8 @@ def pair_rows(kind: str, seed: int, folder: Path, twin: Path) -> list[dict]:
         raise ValueError(f"{folder} and {twin} hold different prompts")
     pictures = [[Image.open(place / f"{prompt_id}.png") for prompt_id in ids] for place in (folder, twin)]
     values = {
-        f"latent_mse_{kind}": latent_mse.per_image(latents, twins),
-        f"st_lpips_alex_{kind}": stlpips_alex.distance(*pictures),
+        f"{latent_mse.NAME}_{kind}": latent_mse.per_image(latents, twins),
+        f"{stlpips_alex.NAME}_{kind}": stlpips_alex.distance(*pictures),
     }
     return [
         {"metric": metric, "seed": seed, "prompt_id": prompt_id, "value": value}

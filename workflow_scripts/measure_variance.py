@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 from diffusers import UNet2DConditionModel
 
-from fcr_core.backbones import encode_images, encode_prompts, load_pipeline
 from fcr_core.data.prepared import images_of
 from fcr_core.images import to_pixels
 from fcr_core.measurements import write_rows
 from fcr_core.mechanism import feature_variance
+from fcr_core.pipelines import encode_images, encode_prompts, load_pipeline
 from workflow_scripts import cli
 
 NOISE_SEED = 0

@@ -7,10 +7,10 @@ from pathlib import Path
 from diffusers import AutoencoderKL
 
 from fcr_core import pocket
-from fcr_core.backbones import load_pipeline
 from fcr_core.denoising import denoising_loss, encode_training_set
 from fcr_core.files import replacing, write_json
 from fcr_core.jobs import partial_work, run_record, sha256_of
+from fcr_core.pipelines import load_pipeline
 from fcr_core.training import TrainingRun
 from workflow_scripts import cli
 

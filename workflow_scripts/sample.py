@@ -1,14 +1,16 @@
 """Sample images for a list of prompts; killed, it goes on after the last finished batch."""
 
 import argparse
+import shutil
 import time
 from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.backbones import load_pipeline
-from fcr_core.files import write_json
-from fcr_core.jobs import partial_work, run_record, sha256_of
+from fcr_core.codehash import content_hash
+from fcr_core.files import replacing, write_json
+from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
+from fcr_core.pipelines import load_pipeline
 from fcr_core.sampling import SCHEDULERS, Sampler, sample_to_folder
 from workflow_scripts import cli
 
@@ -17,15 +19,20 @@ RESULT_SETTINGS = ("pipeline", "scheduler", "steps", "stride", "guidance", "seed
 
 def work(args: argparse.Namespace) -> None:
     started = time.time()
-    settings = {key: getattr(args, key) for key in RESULT_SETTINGS} | {"inputs": [sha256_of(args.prompts)]}
+    settings = {key: getattr(args, key) for key in RESULT_SETTINGS}
+    settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.prompts)]
     if args.unet:
         settings["inputs"].append(sha256_of(args.unet / "diffusion_pytorch_model.safetensors"))
+    if finished_by_another(args.out, "manifest.parquet", settings):
+        return
     prompts = pd.read_parquet(args.prompts).head(args.count)
     pipe = load_pipeline(args.pipeline, unet=args.unet).to(args.device)
     sampler = Sampler(args.scheduler, args.steps, args.stride, args.guidance)
-    record = run_record(settings, started)
-    sample_to_folder(pipe, prompts, sampler, args.seed, args.batch, partial_work(args.out, settings), args.out)
-    write_json(args.out / "run.json", record | {"wall_seconds": round(time.time() - started, 2)})
+    partial = partial_work(args.out, settings)
+    with replacing(args.out) as draft:
+        sample_to_folder(pipe, prompts, sampler, args.seed, args.batch, partial, draft)
+        write_json(draft / "run.json", run_record(settings, started))
+    shutil.rmtree(partial)
 
 
 if __name__ == "__main__":
@@ -41,4 +48,5 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")
     cli.run(parser, work)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from fcr_core.images import slices, to_pixels
 
+NAME = "st_lpips_alex"
 BATCH = 50
 
 

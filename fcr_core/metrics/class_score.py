@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import log_softmax
 
 NAME = "class_score_effnet"
-HIGHER_IS_BETTER = True
 INPUT = "logits"
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.linalg import eigh
 
 NAME = "frechet_pca64_effnet"
-HIGHER_IS_BETTER = False
 INPUT = "pool"
 DIMENSIONS = 64
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 NAME = "kid_effnet"
-HIGHER_IS_BETTER = False
 INPUT = "pool"
 
 

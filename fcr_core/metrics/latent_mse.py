@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 NAME = "latent_mse"
-HIGHER_IS_BETTER = False
 
 
 def per_image(latents: np.ndarray, twins: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 NAME = "lit_score"
-HIGHER_IS_BETTER = True
 
 
 def unit_rows(x: np.ndarray) -> np.ndarray:
