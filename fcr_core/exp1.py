@@ -110,11 +110,16 @@ def exp1_table(
     variations: Iterable[Variation],
     measured: dict[str, Measurements],
     efficiency: pd.DataFrame,
+    real: pd.DataFrame,
     goal: Variation,
     uncached: str,
 ) -> pd.DataFrame:
-    """One row a variation; every difference and speed-up is against `goal` (FD-5)."""
+    """One row a variation; every difference and speed-up is against `goal` (FD-5).
+
+    `{metric}_real` is what real images score: the floor of a distance, the value of a score.
+    """
     rows = []
+    real_columns = {f"{metric}_real": value for metric, value in real.groupby("metric")["value"].mean().items()}
     for variation in variations:
         arm = measured[variation.name]
         count = arm.by_metric["lit_score"]
@@ -127,7 +132,7 @@ def exp1_table(
         }
         for metric in compared_metrics(measured):
             row |= metric_columns(arm, measured[goal.name], metric)
-        rows.append(row | efficiency_columns(efficiency, variation.sampler, goal.sampler, uncached))
+        rows.append(row | real_columns | efficiency_columns(efficiency, variation.sampler, goal.sampler, uncached))
     return pd.DataFrame(rows)
 
 

@@ -20,7 +20,7 @@ def work(args: argparse.Namespace) -> None:
         for row in args.rows
     }
     efficiency, real = pd.read_parquet(args.efficiency), pd.read_parquet(args.real)
-    table = exp1_table(variations.values(), measured, efficiency, variations[args.goal], args.uncached)
+    table = exp1_table(variations.values(), measured, efficiency, real, variations[args.goal], args.uncached)
     criteria = criteria_table(variations.values(), measured, efficiency, variations[args.goal], args.uncached)
     with replacing(args.readable) as draft:
         draft.write_text(exp1_markdown(table, criteria, real, args.goal))
