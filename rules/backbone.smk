@@ -47,7 +47,7 @@ rule pretrain_unet:
         data=subpath(input.data, parent=True),
         vae=subpath(input.vae, parent=True),
         out=subpath(output[0], parent=True),
-        settings="--steps 5000 --batch 128 --lr 8e-4 --seed 0",
+        settings="--steps 1800 --batch 128 --lr 8e-4 --seed 0",
     shell:
         "python -m workflow_scripts.pretrain_unet --vae {params.vae:q} --data {params.data:q} {params.settings}"
         " --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
