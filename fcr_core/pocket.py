@@ -107,5 +107,8 @@ def save_pipeline(folder: Path, vae: AutoencoderKL, unet: UNet2DConditionModel) 
         )
         pipe.scheduler.save_pretrained(draft / "scheduler")
         pipe.save_config(draft)
-        copy.deepcopy(vae).half().save_pretrained(draft / "vae")
-        copy.deepcopy(unet).half().save_pretrained(draft / "unet")
+        for name, part in (("vae", vae), ("unet", unet)):
+            shipped = copy.deepcopy(part).half()
+            # Where it was loaded from on this machine says nothing to others.
+            shipped.register_to_config(_name_or_path="")
+            shipped.save_pretrained(draft / name)
