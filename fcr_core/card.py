@@ -48,8 +48,8 @@ pipe("red apple", num_inference_steps=50, guidance_scale=3.0).images[0]
 | VAE | Twemoji and Noto Emoji, {vae_images} images | {vae_steps} | {vae_batch} | {vae_lr} | {vae_seed} | {vae_hours:.2f} |
 | UNet | Twemoji, {unet_images} images | {unet_steps} | {unet_batch} | {unet_lr} | {unet_seed} | {unet_hours:.2f} |
 
-AdamW, EMA; hours are steps times the median time of a step on 2 CPU cores without a GPU (pauses left out). About 15 % of the concepts were held out, all
-skin tones of a concept on the same side. `make backbone` repeats it.
+AdamW, EMA; hours are steps times the median time of a step on 2 CPU cores without a GPU (pauses left out).
+About 15 % of the concepts were held out, all skin tones of a concept on the same side. `make backbone` repeats it.
 
 ![loss](loss.png)
 
