@@ -56,7 +56,7 @@ About 15 % of the concepts were held out, all skin tones of a concept on the sam
 ## Scores
 
 {n} training concepts, one image each (50 DDIM steps, guidance {guidance}, seed {seed}), against real images of the training
-split. The floor is the distance between two halves of the real training set at the same number of images, mean of 20 splits.
+split. The floor is the distance of as many real training images to all the others, mean of 20 draws.
 
 | | samples | real images |
 |---|---|---|

@@ -14,9 +14,11 @@ from pathlib import Path
 def replacing(path: Path | str) -> Iterator[Path]:
     """A temporary path that becomes `path` (file or folder) when the block ends without an exception.
 
-    >>> with replacing("/tmp/fcr-doctest.txt") as draft:
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "result.txt"
+    >>> with replacing(target) as draft:
     ...     _ = draft.write_text("whole")
-    >>> Path("/tmp/fcr-doctest.txt").read_text()
+    >>> target.read_text()
     'whole'
     """
     path = Path(path)
