@@ -19,8 +19,8 @@ test: $(READY) ## formatting, types, unit tests and a tiny run of the real DAG
 setup: $(READY) ## the virtual environment with the pinned packages and the launcher
 
 backbone: $(READY) ## train the pocket backbone from nothing (hours) and put it into models/pocket
-	$(RUN) snakemake --cores all results/pretrain/card/README.md
-	cp -r results/pretrain/pocket/. results/pretrain/card/. models/pocket/
+	$(RUN) snakemake --cores all results/pretrain/pocket/README.md
+	cp -r results/pretrain/pocket/. models/pocket/
 
 $(READY):
 	$(PYTHON) -m venv $(VENV)

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
 
 from fcr_core.metrics import frechet_pca, kid, lit_score
 
@@ -51,7 +44,9 @@ pipe("red apple", num_inference_steps=50, guidance_scale=3.0).images[0]
 AdamW, EMA; hours are steps times the median time of a step on 2 CPU cores without a GPU (pauses left out).
 About 15 % of the concepts were held out, all skin tones of a concept on the same side. `make backbone` repeats it.
 
-![loss](loss.png)
+| VAE | UNet |
+|---|---|
+| ![loss of the VAE](vae/loss.png) | ![loss of the UNet](unet/loss.png) |
 
 ## Scores
 
@@ -64,7 +59,7 @@ split. The floor is the distance of as many real training images to all the othe
 | KID (EfficientNet-lite0) | {kid:.4f} | {kid_floor:.4f} (floor) |
 | Fréchet distance (PCA-64 of EfficientNet-lite0; not FID) | {frechet:.1f} | {frechet_floor:.1f} (floor) |
 
-![samples](samples.png)
+![real images and samples of twelve training concepts](samples.png)
 """
 
 
@@ -92,18 +87,7 @@ def scores(
     }
 
 
-def training_row(name: str, log: pd.DataFrame, run: dict[str, Any]) -> dict[str, Any]:
-    """The card's fields for one network, from its `log.csv` and `run.json`."""
-    settings = run["settings"]
-    row = {key: settings[key] for key in ("batch", "lr", "seed")}
-    row |= {"steps": len(log), "hours": log["seconds"].median() * len(log) / 3600}
+def training_row(name: str, run: dict[str, Any]) -> dict[str, Any]:
+    """The card's fields for one network, from its `run.json`."""
+    row = {key: run["settings"][key] for key in ("batch", "lr", "seed", "images")} | {key: run[key] for key in ("steps", "hours")}
     return {f"{name}_{key}": value for key, value in row.items()}
-
-
-def loss_curves(logs: dict[str, pd.DataFrame]) -> Figure:
-    """Loss against step, one panel a network, smoothed over 50 steps."""
-    figure, axes = plt.subplots(1, len(logs), figsize=(9, 3), layout="constrained")
-    for axis, (name, log) in zip(axes, logs.items(), strict=True):
-        axis.plot(log["step"], log["loss"].rolling(50, min_periods=1).mean())
-        axis.set(title=name, xlabel="step", ylabel="loss (mean of 50 steps)", yscale="log")
-    return figure

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -77,20 +79,17 @@ def draw_panel(axis: Axes, table: pd.DataFrame, metric: str) -> None:
         )
 
 
-def sample_grid(columns: dict[str, list[Image.Image]], prompts: list[str]) -> Figure:
-    """One column a variation, one row a prompt."""
+def sample_grid(rows: dict[str, list[Image.Image]], prompts: list[str]) -> Figure:
+    """One row a variation, one column a prompt."""
     figure, axes = plt.subplots(
-        len(prompts), len(columns), figsize=(1.15 * len(columns) + 1.6, 1.15 * len(prompts) + 0.5), layout="constrained"
+        len(rows), len(prompts), figsize=(len(prompts) + 1.2, len(rows) + 0.6), layout="constrained", squeeze=False
     )
-    for column, (name, images) in enumerate(columns.items()):
-        for row, image in enumerate(images):
-            axis = axes[row, column]
+    for line, (name, images) in zip(axes, rows.items(), strict=True):
+        for axis, image in zip(line, images, strict=True):
             axis.imshow(np.asarray(image))
-            axis.set_xticks([])
-            axis.set_yticks([])
+            axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
-            if row == 0:
-                axis.set_title(name, fontsize=7)
-            if column == 0:
-                axis.set_ylabel(prompts[row].replace(" ", "\n", 1), fontsize=7, rotation=0, ha="right", va="center")
+        line[0].set_ylabel(name, fontsize=7, rotation=0, ha="right", va="center")
+    for axis, prompt in zip(axes[0], prompts, strict=True):
+        axis.set_title(textwrap.fill(prompt, 16), fontsize=6)
     return figure

@@ -107,8 +107,13 @@ def save_pipeline(folder: Path, vae: AutoencoderKL, unet: UNet2DConditionModel) 
         )
         pipe.scheduler.save_pretrained(draft / "scheduler")
         pipe.save_config(draft)
-        for name, part in (("vae", vae), ("unet", unet)):
-            shipped = copy.deepcopy(part).half()
-            # Where it was loaded from on this machine says nothing to others.
-            shipped.register_to_config(_name_or_path="")
-            shipped.save_pretrained(draft / name)
+        save_network(draft / "vae", vae)
+        save_network(draft / "unet", unet)
+
+
+def save_network(folder: Path, network: AutoencoderKL | UNet2DConditionModel) -> None:
+    """Write one network in fp16."""
+    shipped = copy.deepcopy(network).half()
+    # Where it was loaded from on this machine says nothing to others.
+    shipped.register_to_config(_name_or_path="")
+    shipped.save_pretrained(folder)

@@ -30,7 +30,7 @@ SCHEDULERS: dict[str, Any] = {
 
 # Images a launch. Matrix kernels round by the number of rows (5e-6 in a latent, a grey level in 1 of 20,000 pixels), so a
 # launch always has this many: a short one is filled up, and no batch size, shard or resume can change a bit.
-LAUNCH = 10
+LAUNCH = 20
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,11 @@ class TrainingRun:
         self.history.append({"step": self.step, **logged, "seconds": time.perf_counter() - start})
         return logged
 
+    def cost(self) -> dict[str, float]:
+        """Steps, and hours as steps times the median time of a step: pauses and other work on the machine left out."""
+        seconds = pd.DataFrame(self.history)["seconds"].median()
+        return {"steps": self.step, "hours": round(self.step * seconds / 3600, 4)}
+
     def write_log(self, path: Path | str) -> None:
         """`log.csv`: one row a step."""
         with replacing(path) as draft:

@@ -5,7 +5,7 @@ rule pretrain_vae:
     input:
         expand("results/data/{dataset}/prompts.parquet", dataset=["twemoji", "noto"]),
     output:
-        "results/pretrain/vae/diffusion_pytorch_model.safetensors",
+        "results/pretrain/vae_only/model_index.json",
     log:
         "logs/pretrain_vae.log",
     benchmark:
@@ -26,12 +26,27 @@ rule pretrain_vae:
         " --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
 
 
-rule pretrain_unet:
+use rule encode_data as encode_for_pretraining with:
     input:
         data="results/data/twemoji/prompts.parquet",
-        vae="results/pretrain/vae/diffusion_pytorch_model.safetensors",
+        pipeline="results/pretrain/vae_only/model_index.json",
     output:
-        "results/pretrain/pocket/model_index.json",
+        "results/pretrain/train_set.safetensors",
+    log:
+        "logs/encode_for_pretraining.log",
+    benchmark:
+        "results/benchmarks/encode_for_pretraining.tsv"
+    params:
+        weights="",
+        pipeline=subpath(input.pipeline, parent=True),
+
+
+rule pretrain_unet:
+    input:
+        pipeline="results/pretrain/vae_only/model_index.json",
+        train_set="results/pretrain/train_set.safetensors",
+    output:
+        "results/pretrain/trained/model_index.json",
     log:
         "logs/pretrain_unet.log",
     benchmark:
@@ -44,24 +59,22 @@ rule pretrain_unet:
     params:
         code=script("pretrain_unet"),
         versions=VERSIONS,
-        data=subpath(input.data, parent=True),
-        vae=subpath(input.vae, parent=True),
+        pipeline=subpath(input.pipeline, parent=True),
         out=subpath(output[0], parent=True),
-        settings="--steps 1800 --batch 128 --lr 8e-4 --seed 0",
+        settings="--steps 7500 --batch 128 --lr 8e-4 --seed 0",
     shell:
-        "python -m workflow_scripts.pretrain_unet --vae {params.vae:q} --data {params.data:q} {params.settings}"
+        "python -m workflow_scripts.pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
         " --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
 
 
 rule backbone_card:
     input:
-        pipeline="results/pretrain/pocket/model_index.json",
-        vae="results/pretrain/vae/diffusion_pytorch_model.safetensors",
+        pipeline="results/pretrain/trained/model_index.json",
         data="results/data/twemoji/prompts.parquet",
         reference="results/features/real/twemoji/train.npz",
         lit="results/lit/twemoji.npz",
     output:
-        "results/pretrain/card/README.md",
+        "results/pretrain/pocket/README.md",
     log:
         "logs/backbone_card.log",
     benchmark:
@@ -75,9 +88,8 @@ rule backbone_card:
         code=script("backbone_card"),
         versions=VERSIONS,
         pipeline=subpath(input.pipeline, parent=True),
-        vae=subpath(input.vae, parent=True),
         data=subpath(input.data, parent=True),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m workflow_scripts.backbone_card --pipeline {params.pipeline:q} --vae {params.vae:q} --data {params.data:q}"
+        "python -m workflow_scripts.backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
         " --reference {input.reference:q} --lit {input.lit:q} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

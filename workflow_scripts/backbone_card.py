@@ -1,12 +1,12 @@
-"""Model card of the trained pocket backbone: scores on training concepts beside real images, loss curves, a sample grid."""
+"""The trained pipeline folder with its model card: scores on training concepts beside real images, and a sample grid."""
 
 import argparse
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from fcr_core import card
@@ -46,7 +46,6 @@ def work(args: argparse.Namespace) -> None:
         lit["text_features"][[text_rows[i] for i in ids]],
         lit,
     )
-    logs = {"VAE": pd.read_csv(args.vae / "log.csv"), "UNet": pd.read_csv(args.pipeline / "log.csv")}
     flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
     fields = scores | {
         "n": CONCEPTS,
@@ -55,24 +54,20 @@ def work(args: argparse.Namespace) -> None:
         "vae_parameters": pipe.vae.num_parameters() / 1e6,
         "unet_parameters": pipe.unet.num_parameters() / 1e6,
         "decoder_share": flops.decoder / flops.full,
-        "unet_images": len(train),
-        "vae_images": sum(len(prompts_of(args.data.parent / name, "train")) for name in ("twemoji", "noto")),
     }
-    fields |= card.training_row("vae", logs["VAE"], json.loads((args.vae / "run.json").read_text()))
-    fields |= card.training_row("unet", logs["UNet"], json.loads((args.pipeline / "run.json").read_text()))
+    for network in ("vae", "unet"):
+        fields |= card.training_row(network, json.loads((args.pipeline / network / "run.json").read_text()))
     shown = {"real": images_of(args.data, ids[:SHOWN]), "sampled": images[:SHOWN]}
     with replacing(args.out) as draft:
-        draft.mkdir()
-        card.loss_curves(logs).savefig(draft / "loss.png", dpi=100)
-        sample_grid(shown, prompts[:SHOWN]).savefig(draft / "samples.png", dpi=100)
+        shutil.copytree(args.pipeline, draft)
+        sample_grid(shown, prompts[:SHOWN]).savefig(draft / "samples.png", dpi=120)
         write_json(draft / "scores.json", {key: fields[key] for key in [*scores, "n", "seed", "guidance"]})
         (draft / "README.md").write_text(card.CARD.format(**fields))
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
-    parser.add_argument("--pipeline", type=Path, required=True, help="trained pipeline folder with log.csv and run.json")
-    parser.add_argument("--vae", type=Path, required=True, help="folder of the trained VAE with log.csv and run.json")
+    parser.add_argument("--pipeline", type=Path, required=True, help="trained pipeline folder")
     parser.add_argument("--data", type=Path, required=True, help="prepared data set that it was trained on")
     parser.add_argument("--reference", type=Path, required=True, help="real features of the training split")
     parser.add_argument("--lit", type=Path, required=True, help="written by train_lit")

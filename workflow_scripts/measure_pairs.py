@@ -4,6 +4,7 @@
 """
 
 import argparse
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,29 +19,29 @@ from workflow_scripts import cli
 
 def work(args: argparse.Namespace) -> None:
     rows = []
+    distances = cache(pair_distances)  # a row of the base model is its own base
     for kind, twins in (("own", args.own), ("base", args.base)):
         for seed, folder, twin in zip(args.seeds, args.samples, twins, strict=True):
-            rows += pair_rows(kind, seed, folder, twin)
+            for metric, values in distances(folder, twin).items():
+                rows += [
+                    {"metric": f"{metric}_{kind}", "seed": seed, "prompt_id": prompt_id, "value": value}
+                    for prompt_id, value in values.items()
+                ]
     write_rows(args.out, None, rows)
 
 
-def pair_rows(kind: str, seed: int, folder: Path, twin: Path) -> list[dict]:
-    """Rows for the prompts that both folders hold; a twin may hold only the first ones."""
-    ids = pd.read_parquet(twin / "manifest.parquet")["prompt_id"].tolist()
+def pair_distances(folder: Path, twin: Path) -> dict[str, dict[str, float]]:
+    """Metric -> distance by prompt_id, for the prompts that both folders hold; a twin may hold only the first ones."""
+    ids = folder_ids(twin)
     latents, twins = np.load(folder / "latents.npy")[: len(ids)], np.load(twin / "latents.npy")[: len(folder_ids(folder))]
     ids = ids[: len(latents)]
     if ids != folder_ids(folder)[: len(ids)]:
         raise ValueError(f"{folder} and {twin} hold different prompts")
     pictures = [[Image.open(place / f"{prompt_id}.png") for prompt_id in ids] for place in (folder, twin)]
-    values = {
-        f"{latent_mse.NAME}_{kind}": latent_mse.per_image(latents, twins),
-        f"{stlpips_alex.NAME}_{kind}": stlpips_alex.distance(*pictures),
+    return {
+        latent_mse.NAME: dict(zip(ids, latent_mse.per_image(latents, twins), strict=True)),
+        stlpips_alex.NAME: dict(zip(ids, stlpips_alex.distance(*pictures), strict=True)),
     }
-    return [
-        {"metric": metric, "seed": seed, "prompt_id": prompt_id, "value": value}
-        for metric, column in values.items()
-        for prompt_id, value in zip(ids, column, strict=True)
-    ]
 
 
 def folder_ids(folder: Path) -> list[str]:

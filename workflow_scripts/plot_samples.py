@@ -15,11 +15,11 @@ from workflow_scripts import cli
 def work(args: argparse.Namespace) -> None:
     shown = pd.read_parquet(args.samples[0] / "manifest.parquet").head(args.count)
     ids = shown["prompt_id"].tolist()
-    columns = {"real": images_of(args.data, ids)}
+    rows = {"real": images_of(args.data, ids)}
     for name, folder in zip(args.names, args.samples, strict=True):
-        columns[name] = [Image.open(folder / f"{prompt_id}.png") for prompt_id in ids]
+        rows[name] = [Image.open(folder / f"{prompt_id}.png") for prompt_id in ids]
     with replacing(args.out) as draft:
-        sample_grid(columns, shown["prompt"].tolist()).savefig(draft, dpi=150)
+        sample_grid(rows, shown["prompt"].tolist()).savefig(draft, dpi=150)
 
 
 if __name__ == "__main__":

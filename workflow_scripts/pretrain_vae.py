@@ -1,4 +1,4 @@
-"""Train the pocket VAE on the training splits of the given data sets."""
+"""Train the pocket VAE on the training splits of the given data sets; writes a pipeline folder whose UNet is still untrained."""
 
 import argparse
 import time
@@ -6,10 +6,11 @@ from pathlib import Path
 
 from fcr_core import pocket
 from fcr_core.data.prepared import images_of, prompts_of
-from fcr_core.files import replacing, write_json
+from fcr_core.files import replacing
 from fcr_core.images import to_pixels
-from fcr_core.jobs import partial_work, run_record
+from fcr_core.jobs import partial_work
 from fcr_core.training import TrainingRun
+from fcr_core.training_record import write_training_record
 from workflow_scripts import cli
 
 
@@ -22,10 +23,10 @@ def work(args: argparse.Namespace) -> None:
     run = TrainingRun(vae, state, lr=args.lr, seed=args.seed, warmup=50, ema_decay=0.998)
     run.run(args.steps, pocket.vae_loss(vae, pixels, args.batch), checkpoint_every=100, name="VAE")
     pocket.set_scaling_factor(vae, pixels[:1024])
+    settings = vars(args) | {"images": len(pixels)}
     with replacing(args.out) as draft:
-        vae.save_pretrained(draft)
-        run.write_log(draft / "log.csv")
-        write_json(draft / "run.json", run_record(vars(args), started))
+        pocket.save_pipeline(draft, vae, pocket.build_unet(args.seed))
+        write_training_record(draft / "vae", run, settings, started)
 
 
 def train_ids(folder: Path) -> list[str]:

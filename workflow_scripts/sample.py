@@ -11,7 +11,7 @@ from fcr_core.codehash import content_hash
 from fcr_core.files import replacing, write_json
 from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
 from fcr_core.pipelines import load_pipeline
-from fcr_core.sampling import SCHEDULERS, Sampler, sample_to_folder
+from fcr_core.sampling import LAUNCH, SCHEDULERS, Sampler, sample_to_folder
 from workflow_scripts import cli
 
 RESULT_SETTINGS = ("pipeline", "scheduler", "steps", "stride", "guidance", "seed", "count", "batch", "code")
@@ -46,7 +46,7 @@ if __name__ == "__main__":
     parser.add_argument("--stride", type=int, default=1, help="distance between key steps; 1 = uncached")
     parser.add_argument("--guidance", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=LAUNCH, help="images a shard")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")
     cli.run(parser, work)
