@@ -1,37 +1,72 @@
 """EncoderCache: encoder-cached sampling for an unmodified diffusers pipeline.
 
-At a key step the whole UNet runs and its encoder features are kept. At the other steps of the group the decoder alone runs on
-them. Its prediction depends on (features, t) and not on x_t, so all steps of a group can be decoded as one batch, as in
-Faster Diffusion (Li et al., 2023, arXiv 2312.09608).
+At a key step the whole UNet runs, and what its decoder read is kept. The predictions of the group's other steps depend on
+those features and on t, not on x_t. So they are computed at once, several steps a launch, as in Faster Diffusion (Li et al.,
+2023, arXiv 2312.09608), and handed out when the pipeline asks for them.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
-from functools import partial
+import inspect
+from bisect import bisect_left
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 
-from fcr_core.encoder import Features, capture, map_tensors, replay, restore
-from fcr_core.schedule import KeySteps
+from fcr_core.schedule import KeySteps, Plan, time_variable
+from fcr_core.split import Features, SplitUNet
+from fcr_core.tiling import last_rows, repeat, tile_call
 
 
 @dataclass
 class CacheStats:
-    """Passes counted per batch of the pipeline, not per launch: a parallel decode of 9 steps counts as 9."""
+    """Passes are counted per batch of the pipeline, not per launch: nine steps decoded in one launch count as nine."""
 
     encoder_passes: int = 0
     decoder_passes: int = 0
     cached_bytes: int = 0
 
 
+@dataclass
+class Run:
+    """One sampling run: the position in it, and what the last key step left."""
+
+    groups: list[range]
+    times: torch.Tensor  # the solver's time variable, (steps,)
+    timesteps: torch.Tensor  # what the UNet is told, (steps,)
+    step: int = 0
+    rows: int = 0
+    features: Features = ()
+    earlier: Features = ()  # of the key step before, for linear reuse
+    key: int = 0
+    earlier_key: int = 0
+    nodes: list[int] = field(default_factory=list)
+    predictions: list[torch.Tensor] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.group_of_key = {group.start: group for group in self.groups}
+
+    def prediction_at(self, step: int) -> torch.Tensor:
+        """The decoded prediction of a step, or the line through those of the two nodes around it."""
+        after = bisect_left(self.nodes, step)
+        if after == len(self.nodes):  # a single node
+            return self.predictions[-1]
+        if self.nodes[after] == step:
+            return self.predictions[after]
+        start, stop = (self.times[node] for node in self.nodes[after - 1 : after + 1])
+        weight = ((self.times[step] - start) / (stop - start)).to(self.predictions[0].dtype)
+        return torch.lerp(self.predictions[after - 1], self.predictions[after], weight)
+
+
 class EncoderCache:
     """Cached sampling inside a `with` block; outside it the pipeline is as it was, bit for bit.
 
-    `pipe` is anything with `.unet` and `.scheduler` whose loop calls the UNet once a step. `keys` is a stride or `KeySteps`.
-    With `parallel` all steps of a group are decoded together, at most `max_parallel` steps a launch; without it one by one.
+    `pipe` is anything with `.unet` and `.scheduler` whose loop calls the UNet once a step. Give a `stride`, or as `keys`
+    `KeySteps` or a whole `Plan`, which explains `cut`, `reuse`, `nodes` and `live`. With `parallel` up to `max_parallel` steps
+    are decoded a launch, without it one. `prior_noise` adds that share of the initial noise to the sample in the second half of
+    the timesteps (0.003 in Faster Diffusion). A ControlNet runs at key steps only: its residuals are part of the features.
 
     >>> with EncoderCache(pipe, stride=10):                                 # doctest: +SKIP
     ...     images = pipe(prompts, num_inference_steps=50).images
@@ -43,100 +78,144 @@ class EncoderCache:
     def __init__(
         self,
         pipe: Any,
-        keys: KeySteps | None = None,
+        keys: KeySteps | Plan | None = None,
         *,
         stride: int | None = None,
+        cut: int = 0,
+        reuse: str = "hold",
+        nodes: int | None = None,
+        live: bool = False,
         parallel: bool = True,
         max_parallel: int = 16,
+        prior_noise: float = 0.0,
     ) -> None:
         if (keys is None) == (stride is None):
             raise ValueError("give either key steps or a stride: EncoderCache(pipe, stride=10)")
         check_supported(pipe)
-        self.unet, self.scheduler = pipe.unet, pipe.scheduler
-        self.keys = keys or KeySteps.uniform(stride or 1)
-        self.parallel, self.max_parallel = parallel, max_parallel
+        self.unet, self.scheduler, self.controlnet = pipe.unet, pipe.scheduler, getattr(pipe, "controlnet", None)
+        self.plan = keys if isinstance(keys, Plan) else Plan(keys or KeySteps.uniform(stride or 1), cut, reuse, nodes, live)
+        self.steps_a_launch = max_parallel if parallel else 1
+        self.prior_noise = prior_noise
+        self.split = SplitUNet(self.unet, self.plan.cut, self.plan.live)
         self.stats = CacheStats()
+        self._signature = inspect.signature(type(self.unet).forward)
+        self._run: Run | None = None
 
     def __enter__(self) -> EncoderCache:
-        self._original_forward = self.unet.forward
-        self._original_set_timesteps = self.scheduler.set_timesteps
-        self._outside = (vars(self.unet).get("forward"), vars(self.scheduler).get("set_timesteps"))
-        self.unet.forward = self._forward
-        self.scheduler.set_timesteps = self._set_timesteps
-        self._start_run()
+        # accelerate's offloading keeps the forward that it calls under another name.
+        forward = "_old_forward" if hasattr(self.unet, "_hf_hook") else "forward"
+        patches = [(self.unet, forward, self._forward), (self.scheduler, "set_timesteps", self._set_timesteps)]
+        if self.prior_noise:
+            patches.append((self.scheduler, "step", self._scheduler_step))
+        if self.controlnet is not None and not self.plan.live:
+            patches.append((self.controlnet, "forward", self._controlnet_forward))
+        self._original = {function.__name__: getattr(target, name) for target, name, function in patches}
+        self._outside = [(target, name, vars(target).get(name)) for target, name, _ in patches]
+        for target, name, function in patches:
+            setattr(target, name, function)
         return self
 
     def __exit__(self, *_: object) -> None:
-        restore(self.unet, "forward", self._outside[0])
-        restore(self.scheduler, "set_timesteps", self._outside[1])
-        self._start_run()
-
-    def _start_run(self) -> None:
-        self._step = 0
-        self._features: Features = {}
-        self._decoded: deque[torch.Tensor] = deque()
+        for target, name, instance_attribute in self._outside:
+            if instance_attribute is None:
+                vars(target).pop(name)
+            else:
+                setattr(target, name, instance_attribute)
+        self._run = None
 
     def _set_timesteps(self, *args: Any, **kwargs: Any) -> None:
-        """Every pipeline calls this once before its loop: nothing of an earlier call is left after it."""
-        self._original_set_timesteps(*args, **kwargs)
-        self._start_run()
+        """Every pipeline calls this once before its loop: nothing of an earlier run is left after it."""
+        self._original["_set_timesteps"](*args, **kwargs)
+        self._run = None
 
-    def _forward(self, sample: torch.Tensor, timestep: Any, encoder_hidden_states: torch.Tensor, **kwargs: Any) -> Any:
+    def _forward(self, *args: Any, **kwargs: Any) -> Any:
         """Stands in for `unet.forward` while the cache is on."""
-        if self._step == 0:
-            groups = self.keys.groups(len(self.scheduler.timesteps))
-            self._group_of_key = {group.start: group for group in groups}
-        group = self._group_of_key.get(self._step)
-        self._step += 1
+        call = self._signature.bind(self.unet, *args, **kwargs).arguments
+        del call["self"]
+        as_tuple = not call.pop("return_dict", True)
+        if self._run is None:
+            self._run = start_run(self.scheduler, self.plan.keys, call)
+        prediction = self._predict(self._run, call)
+        self._run.step += 1
+        return (prediction,) if as_tuple else UNet2DConditionOutput(sample=prediction)
+
+    def _predict(self, run: Run, call: dict[str, Any]) -> torch.Tensor:
+        rows = len(call["sample"])
+        group = run.group_of_key.get(run.step)
         if group is not None:
-            return self._key_step(group, sample, timestep, encoder_hidden_states, kwargs)
-        self.stats.decoder_passes += 1
-        if self._decoded:
-            return self._like_key_output(self._decoded.popleft())
-        with replay(self.unet, self._features):
-            return self._original_forward(sample, timestep, encoder_hidden_states, **kwargs)
+            return self._key_step(run, group, call)
+        if rows > run.rows:
+            raise ValueError(f"the batch has grown from {run.rows} to {rows} inside a group: guidance may end there, not begin")
+        if self.plan.live:
+            self.stats.decoder_passes += 1
+            return self.split.decode(self._features_at(run, [run.step], rows), **call)
+        # When guidance is switched off part-way, the conditional half of the rows is left: the last.
+        return run.prediction_at(run.step)[-rows:]
 
-    def _key_step(self, group: range, sample: torch.Tensor, timestep: Any, context: torch.Tensor, kwargs: dict) -> Any:
-        with capture(self.unet) as features:
-            output = self._original_forward(sample, timestep, context, **kwargs)
+    def _key_step(self, run: Run, group: range, call: dict[str, Any]) -> torch.Tensor:
+        # Dropped before the pass, not after: two sets of features would be in memory at once.
+        run.earlier, run.features = (run.features if self.plan.reuse == "linear" else ()), ()
+        run.earlier_key = run.key
+        prediction, run.features = self.split.whole(**call)
+        run.key, run.rows = group.start, len(call["sample"])
+        run.nodes = [group.start] if self.plan.live else self.plan.decoded(group)
+        run.predictions = [prediction, *self._decode_ahead(run, call)]
         self.stats.encoder_passes += 1
-        self.stats.decoder_passes += 1
-        if len(group) > 1:
-            self._features = dict(features)
-            self.stats.cached_bytes = max(self.stats.cached_bytes, byte_count(self._features))
-            self._output_type = type(output)
-            if self.parallel:
-                self._decode_ahead(group[1:], sample, context, kwargs)
-        return output
+        self.stats.decoder_passes += len(run.nodes)
+        self.stats.cached_bytes = max(self.stats.cached_bytes, byte_count(run.features + run.earlier))
+        return prediction
 
-    def _decode_ahead(self, steps: range, sample: torch.Tensor, context: torch.Tensor, kwargs: dict) -> None:
-        """Decode the group's other steps together; a batch of B becomes g*B rows, step-major."""
-        for start in range(0, len(steps), self.max_parallel):
-            part = steps[start : start + self.max_parallel]
-            times = self.scheduler.timesteps[part.start : part.stop].to(sample.device)
-            size, batch = len(part), len(sample)
-            tiled = {name: map_tensors(output, partial(repeat, times=size)) for name, output in self._features.items()}
-            with replay(self.unet, tiled):
-                output = self._original_forward(
-                    # Only the shape and type of the sample matter to the decoder.
-                    sample[None].expand(size, *sample.shape).flatten(0, 1),
-                    times.repeat_interleave(batch),
-                    repeat(context, size),
-                    **{key: tile_argument(value, batch, size) for key, value in kwargs.items()},
-                )
-            self._decoded.extend(output[0].unflatten(0, (size, batch)))
+    def _decode_ahead(self, run: Run, call: dict[str, Any]) -> list[torch.Tensor]:
+        """Predictions of the nodes behind the key step; a batch of B becomes g*B rows a launch, step-major."""
+        predictions: list[torch.Tensor] = []
+        for start in range(1, len(run.nodes), self.steps_a_launch):
+            steps = run.nodes[start : start + self.steps_a_launch]
+            features = self._features_at(run, steps, run.rows)
+            rows = self.split.decode(features, **tile_call(call, run.timesteps[steps]))
+            predictions.extend(rows.unflatten(0, (len(steps), run.rows)))
+        return predictions
 
-    def _like_key_output(self, prediction: torch.Tensor) -> Any:
-        return (prediction,) if self._output_type is tuple else self._output_type(sample=prediction)
+    def _features_at(self, run: Run, steps: list[int], rows: int) -> Features:
+        """The features for `steps` and the last `rows` samples: (len(steps) * rows, C, h, w) each, folded frames included."""
+        held = tuple(last_rows(f, run.rows, rows) for f in run.features)
+        if not run.earlier:
+            return held if len(steps) == 1 else tuple(repeat(f, len(steps)) for f in held)
+        earlier = tuple(f[-len(h) :] for f, h in zip(run.earlier, held, strict=True))
+        span = run.times[run.key] - run.times[run.earlier_key]
+        ahead = (run.times[steps] - run.times[run.key]) / span
+        # PNDM visits its second timestep twice: two key steps there have no direction.
+        ahead = torch.where(span == 0, torch.zeros_like(ahead), ahead).to(held[0].dtype).view(-1, 1, 1, 1, 1)
+        return tuple(torch.addcmul(f, ahead, f - g).flatten(0, 1) for f, g in zip(held, earlier, strict=True))
+
+    def _scheduler_step(self, model_output: Any, timestep: Any, sample: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        """`scheduler.step` on a sample with prior noise, in the second half of the timesteps."""
+        assert self._run is not None
+        if self._run.step == 1:
+            self._initial_noise = sample
+        late = (torch.as_tensor(timestep) < self.scheduler.config.num_train_timesteps / 2).to(sample.device, sample.dtype)
+        sample = sample + self.prior_noise * late * self._initial_noise
+        return self._original["_scheduler_step"](model_output, timestep, sample, *args, **kwargs)
+
+    def _controlnet_forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The ControlNet at a key step; between them what it returned, which nobody reads."""
+        if self._run is None or self._run.step in self._run.group_of_key:
+            self._control = self._original["_controlnet_forward"](*args, **kwargs)
+        return self._control
 
 
 def check_supported(pipe: Any) -> None:
     """Raise one clear `ValueError` for a pipeline that cannot be cached."""
     for part in ("unet", "scheduler"):
         if not hasattr(pipe, part):
-            raise ValueError(f"{type(pipe).__name__} has no .{part}: EncoderCache works on UNet pipelines of diffusers")
+            raise ValueError(
+                f"{type(pipe).__name__} has no .{part}: EncoderCache works on pipelines with a UNet; "
+                "for a transformer use the caches of diffusers (transformer.enable_cache)"
+            )
     if not all(hasattr(pipe.unet, part) for part in ("conv_in", "down_blocks", "mid_block", "up_blocks")):
-        raise ValueError(f"{type(pipe.unet).__name__} has no encoder and decoder blocks: use a UNet of diffusers")
+        raise ValueError(
+            f"{type(pipe.unet).__name__} has no encoder and decoder blocks: use a UNet of diffusers; "
+            "for a transformer use the caches of diffusers (transformer.enable_cache)"
+        )
     if getattr(pipe.scheduler, "order", 1) > 1:
         raise ValueError(
             f"{type(pipe.scheduler).__name__} calls the UNet {pipe.scheduler.order} times a step: "
@@ -144,23 +223,19 @@ def check_supported(pipe: Any) -> None:
         )
 
 
-def repeat(x: torch.Tensor, times: int) -> torch.Tensor:
-    """(B, ...) -> (times * B, ...), the whole batch repeated."""
-    return x.repeat(times, *[1] * (x.dim() - 1))
+def start_run(scheduler: Any, keys: KeySteps, call: dict[str, Any]) -> Run:
+    """The run that begins with this call: image-to-image pipelines begin at a later timestep than the first.
 
-
-def tile_argument(value: Any, batch: int, times: int) -> Any:
-    """Repeat what has one row a sample (masks, `timestep_cond`, dictionaries of such); leave the rest."""
-    if isinstance(value, torch.Tensor) and value.dim() > 0 and len(value) == batch:
-        return repeat(value, times)
-    if isinstance(value, dict):
-        return {key: tile_argument(part, batch, times) for key, part in value.items()}
-    return value
+    Finding it is the run's only wait for the device.
+    """
+    now = torch.as_tensor(call["timestep"]).flatten()[0].to(scheduler.timesteps.device)
+    begin = int((scheduler.timesteps == now).int().argmax())
+    device = call["sample"].device
+    times, timesteps = time_variable(scheduler)[begin:].to(device), scheduler.timesteps[begin:].to(device)
+    return Run(keys.groups(len(timesteps)), times, timesteps)
 
 
 def byte_count(features: Features) -> int:
     """Bytes of all cached tensors, each storage once."""
-    sizes: dict[int, int] = {}
-    for output in features.values():
-        map_tensors(output, lambda x: sizes.setdefault(x.data_ptr(), x.nbytes))
+    sizes = {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in features}
     return sum(sizes.values())

@@ -1,131 +1,136 @@
-"""What sampling costs: passes, FLOPs by part, the speed-up that FLOPs allow, latency, memory."""
+"""What a sampling plan costs by counting: passes, FLOPs by part of the UNet, cached bytes, and the speed-up that FLOPs allow."""
 
 from __future__ import annotations
 
-import time
-import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import pandas as pd
 import torch
-from diffusers import UNet2DConditionModel
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
-from torch.utils.weak import WeakIdKeyDictionary
-from tqdm import tqdm
 
-from fcr_core.schedule import KeySteps
+from fcr_core.schedule import Plan
+from fcr_core.split import SplitUNet
+
+# Parts of the encoder that are not lists of blocks; `transformer_in` belongs to UNet3DConditionModel.
+SINGLE_PARTS = {"conv_in": "conv_in", "transformer_in": "conv_in", "mid_block": "mid"}
+LISTED_PARTS = {"down_blocks": "down", "up_blocks": "up"}
 
 
 @dataclass(frozen=True)
 class UNetFlops:
-    """FLOPs (2 per multiply-add) of one pass of one sample; `encoder` = conv_in + down blocks + mid block."""
+    """FLOPs (2 per multiply-add) of one pass of one sample by part: conv_in, down.0, ..., mid, up.0, ..., rest.
 
-    encoder: int
-    decoder: int
+    `rest` is the time embedding and the output convolution, which every pass needs.
+    """
+
+    parts: dict[str, int]
 
     @property
     def full(self) -> int:
-        return self.encoder + self.decoder
+        return sum(self.parts.values())
+
+    @property
+    def encoder(self) -> int:
+        """conv_in + down blocks + mid block."""
+        return sum(flops for part, flops in self.parts.items() if part.split(".")[0] in ("conv_in", "down", "mid"))
+
+    @property
+    def decoder(self) -> int:
+        return self.full - self.encoder
+
+    def reused(self, plan: Plan) -> int:
+        """FLOPs of a pass that reuses features: the up blocks from the cut on, and with `live` the shallow encoder path."""
+        ups = [part for part in self.parts if part.startswith("up.")]
+        run = {"rest", *ups[plan.cut :]}
+        if plan.live:
+            run |= {"conv_in", *(f"down.{i}" for i in range(len(ups) - plan.cut))}
+        return sum(flops for part, flops in self.parts.items() if part in run)
 
 
-def count_unet_flops(unet: UNet2DConditionModel, tokens: int) -> UNetFlops:
-    """Exact count from the config on the meta device: no weights, no arithmetic.
+def count_unet_flops(unet: Any, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> UNetFlops:
+    """Exact count for a UNet of any of the four classes from its config, on the meta device: no weights, no arithmetic.
 
-    Attention is counted under the math backend; the fused CPU kernel would count as 0.
+    `size` (h, w) is that of the latent, `sample_size` by default; `tokens` and `frames` count where the class has them. Attention
+    is counted under the math backend; the fused CPU kernel would count as 0.
     """
-    config = unet.config
-    with torch.device("meta"):
-        twin = UNet2DConditionModel.from_config(config)
-        sample = torch.empty(1, config.in_channels, config.sample_size, config.sample_size)
-        text = torch.empty(1, tokens, config.cross_attention_dim)
-        time_step = torch.empty((), dtype=torch.long)
+    twin = meta_twin(unet)
     counter = FlopCounterMode(display=False, depth=3)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        twin(sample, time_step, text)
-    by_module = {name: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
-    encoder = sum(flops for name, flops in by_module.items() if is_encoder_block(name))
-    return UNetFlops(encoder, counter.get_total_flops() - encoder)
+        twin(**meta_call(twin, tokens, size, frames))
+    parts: dict[str, int] = {}
+    for name, operations in counter.get_flop_counts().items():
+        part = part_of(name)
+        if part:
+            parts[part] = parts.get(part, 0) + sum(operations.values())
+    return UNetFlops(parts | {"rest": counter.get_total_flops() - sum(parts.values())})
 
 
-def is_encoder_block(module_name: str) -> bool:
-    """`UNet2DConditionModel.conv_in`, `.mid_block`, `.down_blocks.0`, ... but not what is inside of them."""
+def meta_twin(unet: Any) -> Any:
+    """The UNet's architecture without weights."""
+    with torch.device("meta"):
+        # AlphaBlender makes its parameter with a constructor that ignores the default device.
+        return type(unet).from_config(unet.config).to("meta").eval()
+
+
+def meta_call(unet: Any, tokens: int, size: tuple[int, int] | None, frames: int) -> dict[str, Any]:
+    """Arguments for one sample without content, as the class lays them out."""
+    config = unet.config
+    side = config.sample_size if size is None else size
+    h, w = (side, side) if isinstance(side, int) else side
+    kind = type(unet).__name__
+    shapes = {
+        "UNet2DConditionModel": (1, config.in_channels, h, w),
+        "UNetSpatioTemporalConditionModel": (1, frames, config.in_channels, h, w),
+    }
+    # AnimateDiff's pipeline repeats the text for each frame.
+    text = (frames if kind == "UNetMotionModel" else 1, tokens, config.cross_attention_dim)
+    with torch.device("meta"):
+        call: dict[str, Any] = {
+            "sample": torch.empty(shapes.get(kind, (1, config.in_channels, frames, h, w))),
+            "timestep": torch.empty((), dtype=torch.long),
+            "encoder_hidden_states": torch.empty(text),
+        }
+        if kind == "UNetSpatioTemporalConditionModel":
+            ids = config.projection_class_embeddings_input_dim // config.addition_time_embed_dim
+            call["added_time_ids"] = torch.empty(1, ids)
+        if config.get("addition_embed_type") == "text_time":
+            pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+            call["added_cond_kwargs"] = {"text_embeds": torch.empty(1, pooled), "time_ids": torch.empty(1, 6)}
+    return call
+
+
+def part_of(module_name: str) -> str | None:
+    """`UNet2DConditionModel.down_blocks.0` -> "down.0"; None for what is inside a part or belongs to none."""
     match module_name.split(".")[1:]:
-        case ["conv_in"] | ["mid_block"] | ["down_blocks", _]:
-            return True
-    return False
+        case [name] if name in SINGLE_PARTS:
+            return SINGLE_PARTS[name]
+        case [name, index] if name in LISTED_PARTS:
+            return f"{LISTED_PARTS[name]}.{index}"
+    return None
 
 
-def passes(steps: int, stride: int) -> tuple[int, int]:
-    """Encoder and decoder passes an image and guidance half: (key steps, steps)."""
-    return len(KeySteps.uniform(stride).groups(steps)), steps
+def passes(steps: int, plan: Plan) -> tuple[int, int]:
+    """Encoder and decoder passes of a run: (key steps, decoders that run)."""
+    groups = plan.keys.groups(steps)
+    return len(groups), sum(len(group) if plan.live else len(plan.decoded(group)) for group in groups)
 
 
-def sampling_flops(flops: UNetFlops, steps: int, stride: int, guided: bool = True) -> int:
+def sampling_flops(flops: UNetFlops, steps: int, plan: Plan, guided: bool = True) -> int:
     """UNet FLOPs of one image."""
-    encoder_passes, decoder_passes = passes(steps, stride)
-    return (1 + guided) * (encoder_passes * flops.encoder + decoder_passes * flops.decoder)
+    encoder_passes, decoder_passes = passes(steps, plan)
+    return (1 + guided) * (encoder_passes * flops.full + (decoder_passes - encoder_passes) * flops.reused(plan))
 
 
-def measure_latency(
-    runs: dict[str, Callable[[], object]], repeats: int, synchronize: Callable[[], None] = lambda: None
-) -> pd.DataFrame:
-    """Wall-clock seconds of each run, interleaved: A B C, A B C, ... after one uncounted round.
-
-    Interleaving makes a drift of the machine's speed hit all runs alike. Columns: `sampler`, `repeat`, `seconds`.
-    """
-    rows = []
-    for repeat in tqdm(range(-1, repeats), desc="latency", unit="round"):
-        for name, run in runs.items():
-            synchronize()
-            start = time.perf_counter()
-            run()
-            synchronize()
-            rows.append((name, repeat, time.perf_counter() - start))
-    table = pd.DataFrame(rows, columns=["sampler", "repeat", "seconds"])
-    return table[table["repeat"] >= 0]
+def flop_limit(flops: UNetFlops, steps: int, plan: Plan) -> float:
+    """Speed-up over the uncached run that the plan's FLOPs allow."""
+    return steps * 2 * flops.full / sampling_flops(flops, steps, plan)
 
 
-def peak_tensor_bytes(run: Callable[[], object]) -> int:
-    """Most bytes that tensors made during `run` held at once.
-
-    On CUDA by the allocator; on a CPU by following every tensor, which is exact where the resident set size is not: that
-    includes what the C library keeps for later.
-    """
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        run()
-        return torch.cuda.max_memory_allocated() - before
-    with _LiveTensorBytes() as tracked:
-        run()
-    return tracked.peak
-
-
-class _LiveTensorBytes(TorchDispatchMode):
-    """Adds up the storages of all tensors that operators return, until each is freed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.live = self.peak = 0
-        self._seen = WeakIdKeyDictionary()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, torch.Tensor):
-                self._follow(leaf.untyped_storage())
-        return result
-
-    def _follow(self, storage: torch.UntypedStorage) -> None:
-        if storage not in self._seen:
-            self._seen[storage] = True
-            self._change(storage.nbytes())
-            weakref.finalize(storage, self._change, -storage.nbytes())
-
-    def _change(self, size: int) -> None:
-        self.live += size
-        self.peak = max(self.peak, self.live)
+def cached_bytes(unet: Any, plan: Plan, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> int:
+    """Bytes that a group keeps for one sample in the UNet's precision (two for a guided image)."""
+    twin = meta_twin(unet)
+    with torch.no_grad():
+        _, features = SplitUNet(twin, plan.cut, plan.live).whole(**meta_call(twin, tokens, size, frames))
+    numbers = sum({id(x): x.numel() for x in features}.values())
+    return numbers * unet.dtype.itemsize * (2 if plan.reuse == "linear" else 1)

@@ -1,7 +1,6 @@
-"""A diffusers UNet split into encoder and decoder by block replay.
+"""The encoder of a diffusers UNet: its features at one (x_t, t), as the FCR loss and its measurements compare them.
 
-No forward of diffusers is copied. The encoder's blocks (`conv_in`, down blocks, mid block) are watched while the UNet runs, or
-made to return recorded outputs instead of computing; time embedding, up blocks and output stay diffusers' own code.
+No forward of diffusers is copied: the encoder's blocks (`conv_in`, down blocks, mid block) are watched while the UNet runs.
 """
 
 from __future__ import annotations
@@ -49,32 +48,6 @@ def capture(unet: UNet) -> Iterator[Features]:
             handle.remove()
 
 
-@contextmanager
-def replay(unet: UNet, features: Features) -> Iterator[None]:
-    """Make the encoder's blocks return `features` instead of computing: a forward then costs the decoder only."""
-    blocks = encoder_blocks(unet)
-    before = {name: vars(block).get("forward") for name, block in blocks.items()}
-
-    def constant(output: BlockOutput):
-        return lambda *args, **kwargs: output
-
-    try:
-        for name, block in blocks.items():
-            vars(block)["forward"] = constant(features[name])
-        yield
-    finally:
-        for name, block in blocks.items():
-            restore(block, "forward", before[name])
-
-
-def restore(target: object, name: str, instance_attribute: Any) -> None:
-    """Undo a patch of `target.name`: put the instance attribute back, or leave none if there was none."""
-    if instance_attribute is None:
-        vars(target).pop(name, None)
-    else:
-        setattr(target, name, instance_attribute)
-
-
 def encode(unet: UNet, *args: Any, **kwargs: Any) -> Features:
     """Run the encoder only and return the outputs of its blocks; arguments as for the UNet itself."""
 
@@ -103,10 +76,3 @@ def tensors_of(output: BlockOutput) -> list[torch.Tensor]:
         return [output]
     hidden, residuals = output
     return [*residuals] if any(hidden is residual for residual in residuals) else [*residuals, hidden]
-
-
-def map_tensors(output: BlockOutput, function) -> BlockOutput:
-    """`output` with `function` applied to each of its tensors."""
-    if isinstance(output, torch.Tensor):
-        return function(output)
-    return tuple(map_tensors(part, function) for part in output)

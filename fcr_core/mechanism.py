@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import torch
 from diffusers import DDIMScheduler
 from torch import nn
 
-from fcr_core.encoder import Features, consistency_blocks, encode, tensors_of
+from fcr_core.encoder import Features, capture, consistency_blocks, encode, tensors_of
 
 
 @torch.no_grad()
@@ -48,3 +52,26 @@ def per_image_distances(features: Features, earlier: Features) -> tuple[torch.Te
         raw.append(torch.stack(gaps).mean(0))
         scaled.append(torch.stack([gap / power for gap, power in zip(gaps, powers, strict=True)]).mean(0))
     return torch.stack(raw).mean(0), torch.stack(scaled).mean(0)
+
+
+@torch.no_grad()
+def feature_drift(unet: nn.Module, sample: Callable[[], Any]) -> np.ndarray:
+    """Relative change of the encoder features from each UNet call of `sample()` to the next, (calls − 1,), mean over images.
+
+    Of one uncached run it is what `KeySteps.calibrated` places key steps by.
+    """
+    drifts: list[float] = []
+    previous: Features = {}
+
+    def compare(*_: Any) -> None:
+        if previous:
+            drifts.append(float(per_image_distances(features, previous)[1].mean()))
+        previous.update(features)
+
+    with capture(unet) as features:
+        handle = unet.register_forward_hook(compare)
+        try:
+            sample()
+        finally:
+            handle.remove()
+    return np.array(drifts)

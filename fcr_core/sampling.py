@@ -19,6 +19,7 @@ from tqdm import tqdm
 from fcr_core.cache import EncoderCache
 from fcr_core.files import replacing
 from fcr_core.images import slices
+from fcr_core.schedule import KeySteps, Plan
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,21 @@ LAUNCH = 20
 
 @dataclass(frozen=True)
 class Sampler:
-    """How images are drawn: scheduler, number of steps, distance between key steps (1 = uncached), guidance scale."""
+    """How images are drawn: scheduler, number of steps, distance between key steps (1 = uncached), guidance scale, and what
+    the steps of a group compute (`fcr_core.schedule.Plan`)."""
 
     scheduler: str
     steps: int
     stride: int
     guidance: float
+    cut: int = 0
+    reuse: str = "hold"
+    nodes: int | None = None
+    live: bool = False
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(KeySteps.uniform(self.stride), self.cut, self.reuse, self.nodes, self.live)
 
 
 def noise_seed(prompt_id: str, seed: int) -> int:
@@ -63,7 +73,7 @@ def latent_shape(pipe: StableDiffusionPipeline) -> tuple[int, int, int]:
 def sample_latents(pipe: StableDiffusionPipeline, prompts: list[str], noise: torch.Tensor, sampler: Sampler) -> torch.Tensor:
     """Final latents (B, C, h, w) from the pipeline's own `__call__`, encoder-cached when the stride is above 1."""
     pipe.scheduler = SCHEDULERS[sampler.scheduler](pipe.scheduler.config)
-    cached = EncoderCache(pipe, stride=sampler.stride) if sampler.stride > 1 else nullcontext()
+    cached = EncoderCache(pipe, sampler.plan) if sampler.stride > 1 else nullcontext()
     with cached:
         return pipe(
             prompts,

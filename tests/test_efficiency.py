@@ -1,12 +1,17 @@
-import time
-
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from fcr_core.efficiency import count_unet_flops, measure_latency, passes, peak_tensor_bytes, sampling_flops
+from fcr_core.efficiency import cached_bytes, count_unet_flops, flop_limit, meta_call, passes, sampling_flops
 from fcr_core.encoder import encode
+from fcr_core.schedule import KeySteps, Plan
+from fcr_core.split import SplitUNet
+
+from .unets import FAMILIES, FRAMES, built
+
+STRIDE_10 = KeySteps.uniform(10)
 
 
 @torch.no_grad()
@@ -32,27 +37,42 @@ def test_the_pocket_decoder_has_sds_share_of_the_flops(pocket_pipe):
     assert flops.decoder / flops.full == pytest.approx(0.674, abs=0.02)
 
 
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("cut", [0, 1])
+@pytest.mark.parametrize("family", FAMILIES)
+@torch.no_grad()
+def test_flops_and_bytes_of_a_reusing_pass_equal_those_of_a_real_one(family, cut, live):
+    unet, plan = built(family), Plan(STRIDE_10, cut, live=live)
+    flops = count_unet_flops(unet, 3, frames=FRAMES)
+    call = {name: torch.zeros(x.shape, dtype=x.dtype) for name, x in meta_call(unet, 3, None, FRAMES).items()}
+    split = SplitUNet(unet, cut, live)
+    _, features = split.whole(**call)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        split.decode(features, **call)
+    assert counter.get_total_flops() == flops.reused(plan)
+    storages = {x.untyped_storage().data_ptr(): x.nbytes for x in features}
+    assert cached_bytes(unet, plan, 3, frames=FRAMES) == sum(storages.values())
+
+
+def test_the_parts_of_stable_diffusion_are_those_of_the_literature():
+    """SD v1.5: 859,520,964 parameters, 401.6 GMAC, encoder + mid 32.6 %, up.3 24.6 %; stride 10 at most 1.41x, cut 3 3.11x."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8)
+    assert unet.num_parameters() == 859_520_964
+    flops = count_unet_flops(unet, tokens=77)
+    assert flops.full / 2e9 == pytest.approx(401.6, abs=0.1)
+    assert flops.encoder / flops.full == pytest.approx(0.326, abs=1e-3)
+    assert flops.parts["up.3"] / flops.full == pytest.approx(0.246, abs=1e-3)
+    limits = {cut: flop_limit(flops, 50, Plan(STRIDE_10, cut)) for cut in (0, 3)}
+    assert limits == pytest.approx({0: 1.414, 3: 3.11}, abs=5e-3)
+    # Two decoders a group of ten: 8.4 full passes of 50.
+    assert flop_limit(flops, 50, Plan(STRIDE_10, nodes=2)) == pytest.approx(5.97, abs=0.01)
+
+
 def test_flops_of_a_run_follow_its_passes(unet):
     flops = count_unet_flops(unet, tokens=5)
-    assert passes(50, 15) == (4, 50)
-    assert sampling_flops(flops, 50, 10) == 2 * (5 * flops.encoder + 50 * flops.decoder)
-    assert sampling_flops(flops, 50, 1, guided=False) == 50 * flops.full
-
-
-def test_latency_is_measured_in_turns():
-    order = []
-    table = measure_latency({"a": lambda: order.append("a"), "b": lambda: (order.append("b"), time.sleep(0.01))}, repeats=3)
-    assert order == ["a", "b"] * 4
-    assert table.groupby("sampler").size().to_dict() == {"a": 3, "b": 3}
-    assert table[table["sampler"] == "b"]["seconds"].min() >= 0.01
-
-
-def test_peak_memory_is_the_most_that_lived_at_once():
-    def run():
-        a = torch.zeros(1000)
-        b = a + 1
-        del a
-        c = b.view(10, 100) * 2  # the view shares storage
-        return c
-
-    assert peak_tensor_bytes(run) == 8000
+    assert passes(50, Plan(KeySteps.uniform(15))) == (4, 50)
+    assert passes(50, Plan(KeySteps.uniform(15), nodes=3)) == (4, 12)
+    assert sampling_flops(flops, 50, Plan(STRIDE_10)) == 2 * (5 * flops.encoder + 50 * flops.decoder)
+    assert sampling_flops(flops, 50, Plan(KeySteps.uniform(1)), guided=False) == 50 * flops.full
+    assert cached_bytes(unet, Plan(STRIDE_10, reuse="linear"), 5) == 2 * cached_bytes(unet, Plan(STRIDE_10), 5)

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-import torch
 
-from fcr_core.efficiency import count_unet_flops, measure_latency, passes, peak_tensor_bytes, sampling_flops
+from fcr_core.efficiency import count_unet_flops, passes, sampling_flops
 from fcr_core.files import replacing
+from fcr_core.latency import measure_latency, peak_tensor_bytes
 from fcr_core.pipelines import load_pipeline
 from fcr_core.sampling import Sampler, initial_noise, latent_shape, sample_latents
 from workflow_scripts import cli
@@ -25,15 +25,14 @@ def work(args: argparse.Namespace) -> None:
         chosen = prompts.head(batch)
         noise = initial_noise(chosen["prompt_id"].tolist(), 0, latent_shape(pipe))
         runs = {n: partial(sample_latents, pipe, chosen["prompt"].tolist(), noise, s) for n, s in samplers.items()}
-        synchronize = torch.cuda.synchronize if args.device == "cuda" else lambda: None
-        table = measure_latency(runs, args.repeats, synchronize)
+        table = measure_latency(runs, args.repeats, args.device)
         memory = {name: peak_tensor_bytes(run) for name, run in runs.items()}
         tables.append(table.assign(batch=batch, peak_tensor_bytes=table["sampler"].map(memory)))
     table = pd.concat(tables, ignore_index=True)
-    counts = {name: passes(sampler.steps, sampler.stride) for name, sampler in samplers.items()}
+    counts = {name: passes(sampler.steps, sampler.plan) for name, sampler in samplers.items()}
     table["encoder_passes"] = table["sampler"].map(lambda name: counts[name][0])
     table["decoder_passes"] = table["sampler"].map(lambda name: counts[name][1])
-    table["unet_flops"] = table["sampler"].map(lambda n: sampling_flops(flops, samplers[n].steps, samplers[n].stride))
+    table["unet_flops"] = table["sampler"].map(lambda n: sampling_flops(flops, samplers[n].steps, samplers[n].plan))
     table["seconds_per_image"] = table["seconds"] / table["batch"]
     with replacing(args.out) as draft:
         table.to_parquet(draft, index=False)

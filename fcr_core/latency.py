@@ -1,0 +1,116 @@
+"""How long sampling takes and how much memory: interleaved repeats, wall clock beside device clock, peaks by several counters."""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import pandas as pd
+import psutil
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+from tqdm import tqdm
+
+
+@dataclass
+class Clock:
+    """Seconds of one run: `wall` by the host, `device` by CUDA events (NaN on a CPU)."""
+
+    wall: float = float("nan")
+    device: float = float("nan")
+
+
+@contextmanager
+def timed(device: str = "cpu") -> Iterator[Clock]:
+    """Time the block; on CUDA it begins and ends with an idle device."""
+    clock = Clock()
+    if device == "cuda":
+        events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
+        torch.cuda.synchronize()
+        events[0].record()
+    start = time.perf_counter()
+    yield clock
+    if device == "cuda":
+        events[1].record()
+        torch.cuda.synchronize()
+        clock.device = events[0].elapsed_time(events[1]) / 1000
+    clock.wall = time.perf_counter() - start
+
+
+def measure_latency(runs: dict[str, Callable[[], object]], repeats: int, device: str = "cpu", nvtx: bool = False) -> pd.DataFrame:
+    """Seconds of each run, interleaved: A B C, A B C, ... after one uncounted round.
+
+    Interleaving makes a drift of the machine's speed hit all runs alike. Columns: `sampler`, `repeat`, `seconds` (wall clock),
+    `device_seconds` (CUDA events, NaN on a CPU). With `nvtx` each run is a named range for Nsight.
+    """
+    rows = []
+    for repeat in tqdm(range(-1, repeats), desc="latency", unit="round"):
+        for name, run in runs.items():
+            with torch.cuda.nvtx.range(name) if nvtx else nullcontext(), timed(device) as clock:
+                run()
+            rows.append((name, repeat, clock.wall, clock.device))
+    table = pd.DataFrame(rows, columns=["sampler", "repeat", "seconds", "device_seconds"])
+    return table[table["repeat"] >= 0]
+
+
+def process_bytes(device: str = "cpu") -> int:
+    """Memory of this process now: on a CPU its resident set, on CUDA what the driver (NVML) says it holds on the current device.
+
+    NVML counts the context and the allocator's reserve, which torch's own counters leave out.
+    """
+    if device != "cuda":
+        return psutil.Process().memory_info().rss
+    import pynvml
+
+    pynvml.nvmlInit()
+    handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}")
+    processes = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    return sum(process.usedGpuMemory or 0 for process in processes if process.pid == os.getpid())
+
+
+def peak_tensor_bytes(run: Callable[[], object]) -> int:
+    """Most bytes that tensors made during `run` held at once.
+
+    On CUDA by the allocator; on a CPU by following every tensor, which is exact where the resident set size is not: that
+    includes what the C library keeps for later.
+    """
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run()
+        return torch.cuda.max_memory_allocated() - before
+    with _LiveTensorBytes() as tracked:
+        run()
+    return tracked.peak
+
+
+class _LiveTensorBytes(TorchDispatchMode):
+    """Adds up the storages of all tensors that operators return, until each is freed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live = self.peak = 0
+        self._seen = WeakIdKeyDictionary()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                self._follow(leaf.untyped_storage())
+        return result
+
+    def _follow(self, storage: torch.UntypedStorage) -> None:
+        if storage not in self._seen:
+            self._seen[storage] = True
+            self._change(storage.nbytes())
+            weakref.finalize(storage, self._change, -storage.nbytes())
+
+    def _change(self, size: int) -> None:
+        self.live += size
+        self.peak = max(self.peak, self.live)

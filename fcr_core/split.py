@@ -1,0 +1,158 @@
+"""A diffusers UNet as two callables that share its weights: the whole pass, and the part from one up block on.
+
+No forward of diffusers is copied and the UNet itself is not touched. Both callables are shallow copies of it (the same
+parameters, the same class's `forward`) in which some blocks are stand-ins: they record what an up block reads, hand it what was
+recorded before, or return at once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+# What the up blocks from `cut` on read, (rows, C, h, w) each: the hidden state of the first, then the residuals in their order.
+Features = tuple[torch.Tensor, ...]
+# Any UNet class of diffusers: a module with conv_in, down_blocks, mid_block and up_blocks.
+UNet = Any
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class SplitUNet:
+    """`whole` runs every block and returns what the blocks from up block `cut` on have read; `decode` runs only those.
+
+    `cut` counts up blocks, 0 = the whole decoder, as in Faster Diffusion (arXiv 2312.09608). With `live` the shallow blocks
+    of the encoder, those whose residuals the decoded up blocks read, run on the sample, and only the hidden state is taken
+    from the features: DeepCache (arXiv 2312.00858) at the granularity of blocks.
+
+    Raises `ValueError` when the UNet has no up block `cut`.
+    """
+
+    def __init__(self, unet: UNet, cut: int = 0, live: bool = False) -> None:
+        blocks = len(unet.up_blocks)
+        if not 0 <= cut < blocks:
+            raise ValueError(f"cut {cut}: {type(unet).__name__} has the up blocks 0 to {blocks - 1}")
+        self._features: list[torch.Tensor] = []
+        self._outputs: dict[str, Any] = {}
+        self.cut, self.live = cut, live
+        self._whole, self._decoder = self._recording_copy(unet), self._decoding_copy(unet)
+
+    def whole(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, Features]:
+        """The UNet's prediction and the features; arguments as for its `forward`."""
+        prediction = self._whole(*args, **kwargs, return_dict=False)[0]
+        features, self._features = tuple(self._features), []
+        return prediction, features
+
+    def decode(self, features: Features, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """The prediction from `features`; of the sample only shape and type matter unless `live`."""
+        self._features = list(features)
+        prediction = self._decoder(*args, **kwargs, return_dict=False)[0]
+        self._features = []
+        return prediction
+
+    def compile(self, **options: Any) -> None:
+        """`torch.compile` both callables; each batch size that is met is one static graph."""
+        self.whole = torch.compile(self.whole, dynamic=False, **options)  # type: ignore[method-assign]
+        self.decode = torch.compile(self.decode, dynamic=False, **options)  # type: ignore[method-assign]
+
+    def _recording_copy(self, unet: UNet) -> UNet:
+        """A copy that records what the up blocks read and the shapes that the skipped blocks would return."""
+        made = shallow_copy(unet)
+        for name, block in self._skipped(unet).items():
+            replace(made, name, stand_in(block, self._note_shape(name, block)))
+        for index, block in enumerate(unet.up_blocks):
+            if index >= self.cut:
+                replace(made, f"up_blocks.{index}", stand_in(block, self._record(index, block)))
+        return made
+
+    def _decoding_copy(self, unet: UNet) -> UNet:
+        """A copy whose skipped blocks return at once and whose up blocks read the features."""
+        made = shallow_copy(unet)
+        for name, block in self._skipped(unet).items():
+            replace(made, name, stand_in(block, self._repeat_shape(name)))
+        start = 1
+        for index, block in enumerate(unet.up_blocks):
+            if index >= self.cut:
+                replace(made, f"up_blocks.{index}", stand_in(block, self._read(index, block, start)))
+                start += len(block.resnets)
+        return made
+
+    def _skipped(self, unet: UNet) -> dict[str, nn.Module]:
+        """The blocks that `decode` does not run, by name."""
+        depth = len(unet.up_blocks) - self.cut if self.live else 0
+        names = ["mid_block", *(f"down_blocks.{i}" for i in range(depth, len(unet.down_blocks)))]
+        if not self.live:
+            # UNet3DConditionModel has a temporal transformer behind conv_in.
+            names += [name for name in ("conv_in", "transformer_in") if hasattr(unet, name)]
+        names += [f"up_blocks.{i}" for i in range(self.cut)]
+        return {name: unet.get_submodule(name) for name in names}
+
+    def _note_shape(self, name: str, block: nn.Module) -> Callable[..., Any]:
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            output = block(*args, **kwargs)
+            self._outputs[name] = map_tensors(output, lambda x: x.new_zeros(()).expand(x.shape))
+            return output
+
+        return forward
+
+    def _repeat_shape(self, name: str) -> Callable[..., Any]:
+        return lambda *args, **kwargs: self._outputs[name]
+
+    def _record(self, index: int, block: nn.Module) -> Callable[..., Any]:
+        def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
+            if index == self.cut:
+                self._features.append(hidden_states)
+            if not self.live:
+                self._features.extend(res_hidden_states_tuple)
+            return block(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)
+
+        return forward
+
+    def _read(self, index: int, block: Any, start: int) -> Callable[..., Any]:
+        def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
+            if index == self.cut:
+                hidden_states = self._features[0]
+            if not self.live:
+                res_hidden_states_tuple = tuple(self._features[start : start + len(block.resnets)])
+            return block(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)
+
+        return forward
+
+
+def shallow_copy(module: nn.Module) -> nn.Module:
+    """A module with the same parameters and children, but lists of its own, without hooks or a patched `forward`."""
+    made = copy.copy(module)
+    vars(made).pop("forward", None)
+    vars(made)["_modules"] = dict(module._modules)
+    vars(made).update({name: OrderedDict() for name in HOOKS})
+    return made
+
+
+def stand_in(block: nn.Module, forward: Callable[..., Any]) -> nn.Module:
+    """A module with the block's attributes, which a UNet's forward looks at, and another `forward`."""
+    made = shallow_copy(block)
+    made.__class__ = type(type(block).__name__, (type(block),), {"forward": staticmethod(forward)})
+    return made
+
+
+def replace(unet: UNet, name: str, block: nn.Module) -> None:
+    """Put `block` at `name` ("mid_block", "up_blocks.1") of a shallow copy, its lists copied, never shared."""
+    owner, _, index = name.partition(".")
+    if index:
+        blocks = list(getattr(unet, owner))
+        blocks[int(index)] = block
+        setattr(unet, owner, nn.ModuleList(blocks))
+    else:
+        setattr(unet, owner, block)
+
+
+def map_tensors(output: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """A block's output (a tensor, or nested tuples of tensors) with `function` applied to each tensor."""
+    if isinstance(output, torch.Tensor):
+        return function(output)
+    return tuple(map_tensors(part, function) for part in output)
