@@ -2,6 +2,7 @@
 #
 #   snakemake --cores 1 --resources gpu=1 results/exp1_table.csv
 
+import json
 import sys
 from pathlib import Path
 
@@ -65,3 +66,4 @@ include: "rules/finetune.smk"
 include: "rules/sample.smk"
 include: "rules/measure.smk"
 include: "rules/tables.smk"
+include: "rules/plane.smk"

@@ -36,9 +36,9 @@ def check(config: dict[str, Any], backbones: list[str], datasets: list[str]) -> 
         name = config["data"][key]
         require(f"data.{key}", name, name in datasets, f"must be one of {datasets}")
     steps = config["sampling"]["steps"]
-    for key in ("strides", "fcr_strides"):
-        for i, stride in enumerate(config["sampling"][key]):
-            require(f"sampling.{key}[{i}]", stride, stride <= steps, f"must be at most sampling.steps = {steps}")
+    for section, key in (("sampling", "strides"), ("sampling", "fcr_strides"), ("plane", "strides")):
+        for i, stride in enumerate(config[section][key]):
+            require(f"{section}.{key}[{i}]", stride, stride <= steps, f"must be at most sampling.steps = {steps}")
 
 
 def require(key: str, value: Any, holds: bool, allowed: str) -> None:

@@ -1,0 +1,51 @@
+# Every way of caching the base model beside plain solvers: snakemake results/figures/sampler_plane.png
+
+
+rule sampler_plane:
+    input:
+        f"results/prompts/{EVAL}.parquet",
+    output:
+        "results/sampler_plane.csv",
+    log:
+        "logs/sampler_plane.log",
+    benchmark:
+        "results/benchmarks/sampler_plane.tsv"
+    conda:
+        ENV
+    # All cores: nothing may run beside a timing.
+    threads: workflow.cores
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+    params:
+        code=script("sampler_plane"),
+        versions=VERSIONS,
+        weights=WEIGHTS,
+        pipeline=PIPELINE,
+        plane=json.dumps(config["plane"]),
+        steps=config["sampling"]["steps"],
+        guidance=config["sampling"]["guidance"],
+        goal=f"FD-{config['plane']['strides'][0]}",
+        device=config["device"],
+    shell:
+        "python -m workflow_scripts.sampler_plane --pipeline {params.pipeline:q} --prompts {input:q} --plane {params.plane:q}"
+        " --steps {params.steps} --guidance {params.guidance} --goal {params.goal} --device {params.device}"
+        " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule plot_plane:
+    input:
+        "results/sampler_plane.csv",
+    output:
+        "results/figures/sampler_plane.png",
+    log:
+        "logs/plot_plane.log",
+    benchmark:
+        "results/benchmarks/plot_plane.tsv"
+    conda:
+        ENV
+    params:
+        code=script("plot_plane"),
+        goal=f"FD-{config['plane']['strides'][0]}",
+    shell:
+        "python -m workflow_scripts.plot_plane --table {input:q} --goal {params.goal} --out {output:q} 2>&1 | tee {log:q}"
