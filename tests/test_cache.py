@@ -35,7 +35,7 @@ MORE_SCHEDULERS = {
     "DPM++ singlestep": lambda: DPMSolverSinglestepScheduler(**SD),
     "LCM": lambda: LCMScheduler(**SD),
 }
-STEPS = 16
+STEPS = 12
 
 
 def make_pipe(family: str = "UNet2DCondition", scheduler: str = "DDIM", seed: int = 0) -> SimpleNamespace:
@@ -72,7 +72,7 @@ def assert_close(a: torch.Tensor, b: torch.Tensor) -> None:
     assert (a - b).norm() / b.norm() < 1e-5
 
 
-@pytest.mark.parametrize("stride", [1, 3, 7, 10])
+@pytest.mark.parametrize("stride", [1, 3, 5, 8])
 @pytest.mark.parametrize("guided", [True, False])
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.parametrize("family", FAMILIES)
@@ -128,7 +128,7 @@ def test_guidance_may_not_begin_inside_a_group():
 def test_dense_warm_up_and_named_and_calibrated_key_steps():
     pipe = make_pipe()
     for keys, passes in (
-        (KeySteps.uniform(5, warmup=3), 6),
+        (KeySteps.uniform(5, warmup=3), 5),
         (KeySteps.explicit([0, 1, 2, 6]), 4),
         (KeySteps.calibrated(np.ones(STEPS - 1), 4), 4),
     ):
@@ -143,12 +143,12 @@ def test_dense_warm_up_and_named_and_calibrated_key_steps():
 def test_statistics_count_passes_and_bytes():
     pipe = make_pipe()
     with EncoderCache(pipe, stride=5) as cache:
-        run(pipe, steps=12)
+        run(pipe)
     assert (cache.stats.encoder_passes, cache.stats.decoder_passes) == (3, 12)
     # conv_in and down.0's resnet 8x8x8, its downsampler 8x4x4, down.1 and mid 16x4x4; float32, batch 2 with guidance.
     assert cache.stats.cached_bytes == 4 * 4 * (2 * 8 * 64 + 8 * 16 + 2 * 16 * 16)
     with EncoderCache(pipe, stride=5, cut=1, nodes=2) as cache:
-        run(pipe, steps=12)
+        run(pipe)
     assert (cache.stats.encoder_passes, cache.stats.decoder_passes) == (3, 6)
     assert cache.stats.cached_bytes == 4 * 4 * (2 * 8 * 64 + 16 * 64)
 
@@ -287,5 +287,5 @@ def test_unsupported_input_is_refused_in_words():
     ):
         with pytest.raises(ValueError, match=words):
             EncoderCache(pipe, **options)
-    with pytest.raises(ValueError, match="do not fit into 16"), EncoderCache(pipe, stride=STEPS + 1):
+    with pytest.raises(ValueError, match=f"do not fit into {STEPS}"), EncoderCache(pipe, stride=STEPS + 1):
         run(pipe)
