@@ -8,14 +8,16 @@ those features and on t, not on x_t. So they are computed at once, several steps
 from __future__ import annotations
 
 import inspect
-from bisect import bisect_left
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 
-from fcr_core.schedule import KeySteps, Plan, time_variable
+from fcr_core.run import Run, at, start_run
+from fcr_core.schedule import KeySteps, Plan
 from fcr_core.split import Features, SplitUNet
 from fcr_core.tiling import last_rows, repeat, tile_call
 
@@ -27,37 +29,6 @@ class CacheStats:
     encoder_passes: int = 0
     decoder_passes: int = 0
     cached_bytes: int = 0
-
-
-@dataclass
-class Run:
-    """One sampling run: the position in it, and what the last key step left."""
-
-    groups: list[range]
-    times: torch.Tensor  # the solver's time variable, (steps,)
-    timesteps: torch.Tensor  # what the UNet is told, (steps,)
-    step: int = 0
-    rows: int = 0
-    features: Features = ()
-    earlier: Features = ()  # of the key step before, for linear reuse
-    key: int = 0
-    earlier_key: int = 0
-    nodes: list[int] = field(default_factory=list)
-    predictions: list[torch.Tensor] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.group_of_key = {group.start: group for group in self.groups}
-
-    def prediction_at(self, step: int) -> torch.Tensor:
-        """The decoded prediction of a step, or the line through those of the two nodes around it."""
-        after = bisect_left(self.nodes, step)
-        if after == len(self.nodes):  # a single node
-            return self.predictions[-1]
-        if self.nodes[after] == step:
-            return self.predictions[after]
-        start, stop = (self.times[node] for node in self.nodes[after - 1 : after + 1])
-        weight = ((self.times[step] - start) / (stop - start)).to(self.predictions[0].dtype)
-        return torch.lerp(self.predictions[after - 1], self.predictions[after], weight)
 
 
 class EncoderCache:
@@ -100,6 +71,8 @@ class EncoderCache:
         self.stats = CacheStats()
         self._signature = inspect.signature(type(self.unet).forward)
         self._run: Run | None = None
+        self._control: Any = None
+        self._initial_noise: torch.Tensor | None = None
 
     def __enter__(self) -> EncoderCache:
         # accelerate's offloading keeps the forward that it calls under another name.
@@ -112,7 +85,7 @@ class EncoderCache:
         self._original = {function.__name__: getattr(target, name) for target, name, function in patches}
         self._outside = [(target, name, vars(target).get(name)) for target, name, _ in patches]
         for target, name, function in patches:
-            setattr(target, name, function)
+            setattr(target, name, looks_like(getattr(target, name), function))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -121,7 +94,7 @@ class EncoderCache:
                 vars(target).pop(name)
             else:
                 setattr(target, name, instance_attribute)
-        self._run = None
+        self._run = self._control = self._initial_noise = None
 
     def _set_timesteps(self, *args: Any, **kwargs: Any) -> None:
         """Every pipeline calls this once before its loop: nothing of an earlier run is left after it."""
@@ -133,8 +106,8 @@ class EncoderCache:
         call = self._signature.bind(self.unet, *args, **kwargs).arguments
         del call["self"]
         as_tuple = not call.pop("return_dict", True)
-        if self._run is None:
-            self._run = start_run(self.scheduler, self.plan.keys, call)
+        if self._run is None or self._run.step == len(self._run.times):
+            self._run = start_run(self.scheduler, self.plan.keys, call["timestep"], call["sample"].device)
         prediction = self._predict(self._run, call)
         self._run.step += 1
         return (prediction,) if as_tuple else UNet2DConditionOutput(sample=prediction)
@@ -163,6 +136,8 @@ class EncoderCache:
         self.stats.encoder_passes += 1
         self.stats.decoder_passes += len(run.nodes)
         self.stats.cached_bytes = max(self.stats.cached_bytes, byte_count(run.features + run.earlier))
+        if self.plan.reuse == "hold" and not self.plan.live:
+            run.features = ()  # all of the group is decoded
         return prediction
 
     def _decode_ahead(self, run: Run, call: dict[str, Any]) -> list[torch.Tensor]:
@@ -171,7 +146,7 @@ class EncoderCache:
         for start in range(1, len(run.nodes), self.steps_a_launch):
             steps = run.nodes[start : start + self.steps_a_launch]
             features = self._features_at(run, steps, run.rows)
-            rows = self.split.decode(features, **tile_call(call, run.timesteps[steps]))
+            rows = self.split.decode(features, **tile_call(call, at(run.timesteps, steps)))
             predictions.extend(rows.unflatten(0, (len(steps), run.rows)))
         return predictions
 
@@ -182,7 +157,7 @@ class EncoderCache:
             return held if len(steps) == 1 else tuple(repeat(f, len(steps)) for f in held)
         earlier = tuple(f[-len(h) :] for f, h in zip(run.earlier, held, strict=True))
         span = run.times[run.key] - run.times[run.earlier_key]
-        ahead = (run.times[steps] - run.times[run.key]) / span
+        ahead = (at(run.times, steps) - run.times[run.key]) / span
         # PNDM visits its second timestep twice: two key steps there have no direction.
         ahead = torch.where(span == 0, torch.zeros_like(ahead), ahead).to(held[0].dtype).view(-1, 1, 1, 1, 1)
         return tuple(torch.addcmul(f, ahead, f - g).flatten(0, 1) for f, g in zip(held, earlier, strict=True))
@@ -191,14 +166,14 @@ class EncoderCache:
         """`scheduler.step` on a sample with prior noise, in the second half of the timesteps."""
         assert self._run is not None
         if self._run.step == 1:
-            self._initial_noise = sample
+            self._initial_noise = sample / self.scheduler.init_noise_sigma
         late = (torch.as_tensor(timestep) < self.scheduler.config.num_train_timesteps / 2).to(sample.device, sample.dtype)
         sample = sample + self.prior_noise * late * self._initial_noise
         return self._original["_scheduler_step"](model_output, timestep, sample, *args, **kwargs)
 
     def _controlnet_forward(self, *args: Any, **kwargs: Any) -> Any:
         """The ControlNet at a key step; between them what it returned, which nobody reads."""
-        if self._run is None or self._run.step in self._run.group_of_key:
+        if self._run is None or self._run.step in {*self._run.group_of_key, len(self._run.times)}:
             self._control = self._original["_controlnet_forward"](*args, **kwargs)
         return self._control
 
@@ -223,16 +198,14 @@ def check_supported(pipe: Any) -> None:
         )
 
 
-def start_run(scheduler: Any, keys: KeySteps, call: dict[str, Any]) -> Run:
-    """The run that begins with this call: image-to-image pipelines begin at a later timestep than the first.
+def looks_like(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
+    """`replacement` with the signature of `original`, which pipelines look at to see what they may pass."""
 
-    Finding it is the run's only wait for the device.
-    """
-    now = torch.as_tensor(call["timestep"]).flatten()[0].to(scheduler.timesteps.device)
-    begin = int((scheduler.timesteps == now).int().argmax())
-    device = call["sample"].device
-    times, timesteps = time_variable(scheduler)[begin:].to(device), scheduler.timesteps[begin:].to(device)
-    return Run(keys.groups(len(timesteps)), times, timesteps)
+    @wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return replacement(*args, **kwargs)
+
+    return call
 
 
 def byte_count(features: Features) -> int:

@@ -74,13 +74,13 @@ def process_bytes(device: str = "cpu") -> int:
     return sum(process.usedGpuMemory or 0 for process in processes if process.pid == os.getpid())
 
 
-def peak_tensor_bytes(run: Callable[[], object]) -> int:
-    """Most bytes that tensors made during `run` held at once.
+def peak_tensor_bytes(run: Callable[[], object], device: str = "cpu") -> int:
+    """Most bytes that tensors made during `run` held at once; weights and other tensors from before do not count.
 
     On CUDA by the allocator; on a CPU by following every tensor, which is exact where the resident set size is not: that
     includes what the C library keeps for later.
     """
-    if torch.cuda.is_available():
+    if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         run()
@@ -99,10 +99,12 @@ class _LiveTensorBytes(TorchDispatchMode):
         self._seen = WeakIdKeyDictionary()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        # What an operator is given and nobody has made here was there before: a view of a weight is not new memory.
+        for storage in storages_of((args, kwargs)):
+            self._seen.setdefault(storage, True)
         result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, torch.Tensor):
-                self._follow(leaf.untyped_storage())
+        for storage in storages_of(result):
+            self._follow(storage)
         return result
 
     def _follow(self, storage: torch.UntypedStorage) -> None:
@@ -114,3 +116,8 @@ class _LiveTensorBytes(TorchDispatchMode):
     def _change(self, size: int) -> None:
         self.live += size
         self.peak = max(self.peak, self.live)
+
+
+def storages_of(tree: object) -> list[torch.UntypedStorage]:
+    """The storages of all tensors in nested containers."""
+    return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]

@@ -44,6 +44,7 @@ class SplitUNet:
 
     def whole(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, Features]:
         """The UNet's prediction and the features; arguments as for its `forward`."""
+        self._features = []  # also after a pass that failed half-way
         prediction = self._whole(*args, **kwargs, return_dict=False)[0]
         features, self._features = tuple(self._features), []
         return prediction, features
@@ -85,7 +86,8 @@ class SplitUNet:
     def _skipped(self, unet: UNet) -> dict[str, nn.Module]:
         """The blocks that `decode` does not run, by name."""
         depth = len(unet.up_blocks) - self.cut if self.live else 0
-        names = ["mid_block", *(f"down_blocks.{i}" for i in range(depth, len(unet.down_blocks)))]
+        names = ["mid_block"] if unet.mid_block is not None else []
+        names += [f"down_blocks.{i}" for i in range(depth, len(unet.down_blocks))]
         if not self.live:
             # UNet3DConditionModel has a temporal transformer behind conv_in.
             names += [name for name in ("conv_in", "transformer_in") if hasattr(unet, name)]
@@ -101,12 +103,15 @@ class SplitUNet:
         return forward
 
     def _repeat_shape(self, name: str) -> Callable[..., Any]:
-        return lambda *args, **kwargs: self._outputs[name]
+        # With `live` adapters still add to these, in place: a value for each element, not one for all.
+        own = torch.Tensor.clone if self.live else torch.Tensor.detach
+        return lambda *args, **kwargs: map_tensors(self._outputs[name], own)
 
     def _record(self, index: int, block: nn.Module) -> Callable[..., Any]:
         def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
             if index == self.cut:
-                self._features.append(hidden_states)
+                # FreeU scales the hidden state in place: it must not scale what is kept.
+                self._features.append(hidden_states.clone())
             if not self.live:
                 self._features.extend(res_hidden_states_tuple)
             return block(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)
@@ -116,7 +121,7 @@ class SplitUNet:
     def _read(self, index: int, block: Any, start: int) -> Callable[..., Any]:
         def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
             if index == self.cut:
-                hidden_states = self._features[0]
+                hidden_states = self._features[0].clone()
             if not self.live:
                 res_hidden_states_tuple = tuple(self._features[start : start + len(block.resnets)])
             return block(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)

@@ -20,11 +20,12 @@ def tile_call(call: dict[str, Any], timesteps: torch.Tensor) -> dict[str, Any]:
     batch = len(sample)
     others = {name: value for name, value in call.items() if name not in IN_THE_FEATURES}
     tiled = {name: tile(value, batch, steps) for name, value in others.items()}
+    text = call.get("encoder_hidden_states")
     return tiled | {
         "sample": sample.new_zeros(()).expand(steps * batch, *sample.shape[1:]),
         "timestep": timesteps.repeat_interleave(batch),
         # The only argument whose rows may be frames: AnimateDiff repeats the text for each.
-        "encoder_hidden_states": repeat(call["encoder_hidden_states"], steps),
+        "encoder_hidden_states": None if text is None else repeat(text, steps),
     }
 
 

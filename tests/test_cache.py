@@ -1,5 +1,6 @@
 """EncoderCache in sampling loops written as diffusers' pipelines write theirs, on tiny UNets of all classes."""
 
+import inspect
 import threading
 from types import SimpleNamespace
 
@@ -171,6 +172,60 @@ def test_nothing_leaks_from_one_call_to_the_next():
         second = run(pipe, seed=2)
     with EncoderCache(pipe, stride=4, reuse="linear"):
         assert torch.equal(run(pipe, seed=2), second)
+
+
+def test_a_pass_that_failed_half_way_leaves_nothing_for_the_next():
+    pipe = make_pipe()
+    expected = cached(pipe, stride=4)
+    failures = iter([True])
+
+    def fail_once(*_) -> None:
+        if next(failures, False):
+            raise MemoryError
+
+    with EncoderCache(pipe, stride=4):
+        for hooked in (pipe.unet.up_blocks[1].resnets[0], pipe.unet.up_blocks[1].resnets[1]):
+            failures = iter([True])
+            handle = hooked.register_forward_hook(fail_once)
+            with pytest.raises(MemoryError):
+                run(pipe, seed=3)
+            handle.remove()
+            assert torch.equal(run(pipe), expected)
+
+
+def test_a_second_loop_without_new_timesteps_is_a_new_run():
+    pipe = make_pipe()
+    pipe.scheduler.set_timesteps(8)
+    noise = torch.randn(2, 2, 4, 8, 8)
+
+    def predictions(x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([pipe.unet(x, t, text(2)).sample for t in pipe.scheduler.timesteps])
+
+    with torch.no_grad(), EncoderCache(pipe, stride=4) as cache:
+        predictions(noise[0])
+        second = predictions(noise[1])
+    assert cache.stats.encoder_passes == 4
+    with torch.no_grad(), EncoderCache(pipe, stride=4):
+        assert torch.equal(predictions(noise[1]), second)
+
+
+@pytest.mark.parametrize("options", [{}, {"cut": 1}])
+def test_freeu_scales_in_place_and_the_features_stay_as_they_were(options):
+    """diffusers' FreeU multiplies half of the hidden state of the first up blocks in place."""
+    pipe = make_pipe()
+    pipe.unet.up_blocks[0].resolution_idx, pipe.unet.up_blocks[1].resolution_idx = 0, 1
+    for block in pipe.unet.up_blocks:
+        block.b1, block.b2, block.s1, block.s2 = 1.5, 1.6, 0.9, 0.2
+    assert_close(cached(pipe, stride=5, **options), cached(pipe, stride=5, parallel=False, **options))
+    with EncoderCache(pipe, stride=1):
+        assert torch.equal(run(pipe), run(pipe))
+
+
+def test_patched_methods_show_the_signatures_that_pipelines_inspect():
+    pipe = make_pipe(scheduler="LCM")
+    originals = {name: inspect.signature(getattr(pipe.scheduler, name)) for name in ("set_timesteps", "step")}
+    with EncoderCache(pipe, stride=4, prior_noise=0.003):
+        assert {name: inspect.signature(getattr(pipe.scheduler, name)) for name in originals} == originals
 
 
 def test_two_pipelines_interleaved_and_in_threads_do_not_disturb_each_other():

@@ -166,6 +166,25 @@ def test_image_to_image_begins_its_groups_where_it_begins():
     assert cache.stats.encoder_passes == 1
 
 
+def test_the_shallow_path_is_live_with_a_controlnet_too():
+    pipe, call = controlnet()
+    expected = sample(pipe, call)
+    with EncoderCache(pipe, stride=1, cut=1, live=True):
+        assert torch.equal(sample(pipe, call), expected)
+    with EncoderCache(pipe, stride=4, cut=1, live=True):
+        assert not torch.allclose(sample(pipe, call), expected)
+
+
+def test_custom_timesteps_reach_the_scheduler():
+    pipe, call = plain()
+    call |= {"timesteps": [900, 700, 500, 300, 100]}
+    del call["num_inference_steps"]
+    pipe.scheduler = LCMScheduler()
+    expected = sample(pipe, call)
+    with EncoderCache(pipe, stride=1):
+        assert torch.equal(sample(pipe, call), expected)
+
+
 def test_guidance_may_be_switched_off_by_a_callback():
     pipe, call = plain()
 

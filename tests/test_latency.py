@@ -33,3 +33,9 @@ def test_process_memory_grows_with_what_is_held():
     before = process_bytes()
     held = torch.ones(50_000_000)
     assert process_bytes() - before == pytest.approx(held.nbytes, rel=0.1)
+
+
+def test_weights_are_not_memory_of_a_run():
+    layer = torch.nn.Linear(1000, 1000)
+    with torch.no_grad():
+        assert peak_tensor_bytes(lambda: layer(torch.ones(1, 1000))) == 2 * 4000

@@ -26,7 +26,7 @@ def work(args: argparse.Namespace) -> None:
         noise = initial_noise(chosen["prompt_id"].tolist(), 0, latent_shape(pipe))
         runs = {n: partial(sample_latents, pipe, chosen["prompt"].tolist(), noise, s) for n, s in samplers.items()}
         table = measure_latency(runs, args.repeats, args.device)
-        memory = {name: peak_tensor_bytes(run) for name, run in runs.items()}
+        memory = {name: peak_tensor_bytes(run, args.device) for name, run in runs.items()}
         tables.append(table.assign(batch=batch, peak_tensor_bytes=table["sampler"].map(memory)))
     table = pd.concat(tables, ignore_index=True)
     counts = {name: passes(sampler.steps, sampler.plan) for name, sampler in samplers.items()}
