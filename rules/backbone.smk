@@ -61,7 +61,7 @@ rule pretrain_unet:
         versions=VERSIONS,
         pipeline=subpath(input.pipeline, parent=True),
         out=subpath(output[0], parent=True),
-        settings="--steps 7500 --batch 128 --lr 8e-4 --seed 0",
+        settings="--steps 8400 --batch 128 --lr 8e-4 --seed 0",
     shell:
         "python -m workflow_scripts.pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
         " --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

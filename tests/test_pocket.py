@@ -1,3 +1,5 @@
+import json
+
 import torch
 from diffusers import AutoencoderKL
 
@@ -27,6 +29,15 @@ def test_the_shipped_backbone_is_a_stable_diffusion_pipeline(pocket_pipe):
     size = sum(file.stat().st_size for file in (ROOT / "models" / "pocket").rglob("*.safetensors"))
     assert size < 16e6
     assert encode_prompts(pocket_pipe, ["red apple", "sun"]).shape == (2, 24, 384)
+
+
+def test_the_card_records_a_backbone_above_its_floor():
+    """LiT R@10 of 200 training concepts at least 60 % of the real images' own."""
+    folder = ROOT / "models" / "pocket"
+    scores = json.loads((folder / "scores.json").read_text())
+    assert scores["n"] == 200 and scores["recall"] >= 0.6 * scores["real_recall"]
+    card = (folder / "README.md").read_text()
+    assert f"{scores['recall']:.1%}" in card and f"{scores['frechet_floor']:.1f} (floor)" in card
 
 
 def test_the_shipped_vae_reconstructs_held_out_pictures(pocket_pipe):
