@@ -5,7 +5,7 @@ from fcr_core.denoising import TrainingSet, denoising_loss
 from fcr_core.finetune import Recipe, fcr_loss
 from fcr_core.training import TrainingRun
 
-from .conftest import tiny_unet
+from .unets import built
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def data() -> TrainingSet:
 def trained(scheduler, data, folder, stops: list[int], lam: float = 0.1) -> tuple[dict, list]:
     """Weights and log of a run that is stopped and started anew at each of `stops`."""
     for steps in stops:
-        unet = tiny_unet()
+        unet = built("UNet2DCondition")
         run = TrainingRun(unet, folder, lr=1e-3, seed=7, ema_decay=0.9, warmup=2)
         run.run(steps, fcr_loss(unet, scheduler, data, Recipe(lam), 4), checkpoint_every=2, name="test")
     return unet.state_dict(), [{k: v for k, v in row.items() if k != "seconds"} for row in run.history]
@@ -74,7 +74,7 @@ def test_v_prediction_has_its_own_target(unet, data):
 
 
 def test_the_learning_rate_warms_up_and_cools_down(tmp_path):
-    run = TrainingRun(tiny_unet(), tmp_path, lr=1.0, seed=0, warmup=9, cooldown=0.2)
+    run = TrainingRun(built("UNet2DCondition"), tmp_path, lr=1.0, seed=0, warmup=9, cooldown=0.2)
     factors = []
     for run.step in range(100):
         factors.append(run._lr_factor(100))
