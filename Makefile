@@ -6,7 +6,10 @@ PYTHON ?= python3
 READY := $(VENV)/.ready-$(shell cat envs/requirements.lock envs/snakemake_launcher.py pyproject.toml | cksum | cut -d" " -f1)
 RUN := . $(VENV)/bin/activate &&
 
-.PHONY: exp1 test check setup backbone
+# As in the Snakefile: glibc would give every large tensor back to the kernel.
+ALLOCATOR := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
+
+.PHONY: exp1 test setup backbone benchmark
 .DEFAULT_GOAL := exp1
 
 exp1: $(READY) ## the table and figures of Experiment 1
@@ -21,6 +24,10 @@ setup: $(READY) ## the virtual environment with the pinned packages and the laun
 backbone: $(READY) ## train the pocket backbone from nothing (hours) and put it into models/pocket
 	$(RUN) snakemake --cores all results/pretrain/pocket/README.md
 	cp -r results/pretrain/pocket/. models/pocket/
+
+benchmark: $(READY) ## the cached sampler against its FLOP limit: the pocket UNet, and one of Stable Diffusion's size (half an hour)
+	$(RUN) $(ALLOCATOR) python benchmarks/sampler.py --unet pocket --batch 64 --cuts 0 1 2 --modes default parallel --repeats 2 --memory
+	$(RUN) $(ALLOCATOR) python benchmarks/sampler.py --unet sd15 --batch 1 --steps 10 --strides 5 10 --cuts 0 3 --nodes all --modes default --no-rivals --warmup 0
 
 $(READY):
 	$(PYTHON) -m venv $(VENV)

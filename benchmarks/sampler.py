@@ -1,7 +1,9 @@
 """Measured speed-up over the uncached UNet, as a share of what FLOPs allow, for strides, cuts and nodes: one process, one table.
 
 python benchmarks/sampler.py --unet pocket --batch 64
-python benchmarks/sampler.py --unet sd15 --batch 1 --steps 10 --strides 5 10 --repeats 1
+python benchmarks/sampler.py --unet sd15 --batch 1 --steps 10 --strides 5 10 --modes default --warmup 0
+
+`make benchmark` runs both with the allocator set as in the DAG: else glibc gives large activations back to the system after use.
 """
 
 from __future__ import annotations
@@ -11,21 +13,26 @@ from collections.abc import Callable
 from functools import partial
 from itertools import product
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
+from rivals import deepcache_package, literal_faster_diffusion, sample
 
 from fcr_core import EncoderCache
 from fcr_core.efficiency import UNetFlops, count_unet_flops, flop_limit
-from fcr_core.latency import measure_latency, process_bytes
+from fcr_core.latency import measure_latency, peak_tensor_bytes, process_bytes
 from fcr_core.pipelines import load_pipeline
 from fcr_core.schedule import KeySteps, Plan
+
+MODES: dict[str, dict[str, Any]] = {"default": {}, "sequential": {"parallel": False}, "parallel": {"max_parallel": 16}}
 
 
 def sd15_unet() -> UNet2DConditionModel:
     """Stable Diffusion v1.5's UNet, 859.5 M random weights."""
-    return UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8).eval()
+    unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8).eval()
+    return unet.to(memory_format=torch.channels_last)
 
 
 UNETS: dict[str, tuple[Callable[[], UNet2DConditionModel], int]] = {
@@ -34,79 +41,74 @@ UNETS: dict[str, tuple[Callable[[], UNet2DConditionModel], int]] = {
 }
 
 
-@torch.no_grad()
-def sample(pipe: SimpleNamespace, noise: torch.Tensor, text: torch.Tensor, steps: int) -> torch.Tensor:
-    """A guided DDIM run without text encoder and VAE."""
-    pipe.scheduler.set_timesteps(steps)
-    x = noise
-    for t in pipe.scheduler.timesteps:
-        unconditional, conditional = pipe.unet(torch.cat([x, x]), t, encoder_hidden_states=text, return_dict=False)[0].chunk(2)
-        x = pipe.scheduler.step(unconditional + 3 * (conditional - unconditional), t, x, return_dict=False)[0]
-    return x
+def cached(cache: EncoderCache, *call: Any) -> torch.Tensor:
+    with cache:
+        return sample(*call)
 
 
-@torch.no_grad()
-def literal_faster_diffusion(
-    pipe: SimpleNamespace, noise: torch.Tensor, text: torch.Tensor, steps: int, stride: int
-) -> torch.Tensor:
-    """Faster Diffusion's sequential loop written out: encoder every `stride` steps, decoder at each."""
-    unet = pipe.unet
-    pipe.scheduler.set_timesteps(steps)
-    x = noise
-    for i, t in enumerate(pipe.scheduler.timesteps):
-        emb = unet.time_embedding(unet.time_proj(t.expand(2 * len(x))).to(x.dtype))
-        if i % stride == 0:
-            mid, residuals = encoder(unet, torch.cat([x, x]), emb, text)
-        unconditional, conditional = decoder(unet, mid, residuals, emb, text).chunk(2)
-        x = pipe.scheduler.step(unconditional + 3 * (conditional - unconditional), t, x, return_dict=False)[0]
-    return x
-
-
-def crossed(block: torch.nn.Module, text: torch.Tensor) -> dict[str, torch.Tensor]:
-    return {"encoder_hidden_states": text} if getattr(block, "has_cross_attention", False) else {}
-
-
-def encoder(unet, x, emb, text) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-    h = unet.conv_in(x)
-    residuals = (h,)
-    for block in unet.down_blocks:
-        h, more = block(hidden_states=h, temb=emb, **crossed(block, text))
-        residuals += more
-    return unet.mid_block(h, emb, encoder_hidden_states=text), residuals
-
-
-def decoder(unet, h, residuals, emb, text) -> torch.Tensor:
-    for block in unet.up_blocks:
-        count = len(block.resnets)
-        h = block(hidden_states=h, temb=emb, res_hidden_states_tuple=residuals[-count:], **crossed(block, text))
-        residuals = residuals[:-count]
-    return unet.conv_out(unet.conv_act(unet.conv_norm_out(h)))
-
-
-def cached(pipe, noise, text, steps: int, plan: Plan, parallel: bool, max_parallel: int) -> torch.Tensor:
-    with EncoderCache(pipe, plan, parallel=parallel, max_parallel=max_parallel):
-        return sample(pipe, noise, text, steps)
+def plans_of(args: argparse.Namespace, blocks: int) -> dict[str, Plan]:
+    """The plans by name."""
+    cuts = [cut for cut in args.cuts if cut < blocks]
+    return {
+        f"FD-{stride} cut {cut} nodes {nodes}": Plan(KeySteps.uniform(stride), cut, nodes=None if nodes == "all" else int(nodes))
+        for stride, cut, nodes in product(args.strides, cuts, args.nodes)
+    }
 
 
 def runs_of(args: argparse.Namespace, pipe, noise, text, flops: UNetFlops) -> tuple[dict, dict[str, float]]:
-    """The runs by name and the FLOP limit of each."""
-    runs = {"uncached": partial(sample, pipe, noise, text, args.steps)}
+    """The runs by name and the FLOP limit of each; that of DeepCache, which cuts inside a block, is not counted."""
+    call = (pipe, noise, text, args.steps)
+    runs: dict[str, Callable[[], torch.Tensor]] = {"uncached": partial(sample, *call)}
     limits = {"uncached": 1.0}
-    for stride in args.strides:
-        name = f"literal FD-{stride}, sequential"
-        runs[name] = partial(literal_faster_diffusion, pipe, noise, text, args.steps, stride)
-        limits[name] = flop_limit(flops, args.steps, Plan(KeySteps.uniform(stride)))
-    cuts = [cut for cut in args.cuts if cut < len(pipe.unet.up_blocks)]
-    for stride, cut, nodes, mode in product(args.strides, cuts, args.nodes, args.modes):
-        plan = Plan(KeySteps.uniform(stride), cut, nodes=None if nodes == "all" else int(nodes))
-        name = f"FD-{stride} cut {cut} nodes {nodes}, {mode}"
-        runs[name] = partial(cached, pipe, noise, text, args.steps, plan, mode == "parallel", args.max_parallel)
-        limits[name] = flop_limit(flops, args.steps, plan)
-    for limit in sorted({round(args.steps / value) for value in limits.values()}):
-        name = f"DDIM-{limit}"
-        runs[name] = partial(sample, pipe, noise, text, limit)
-        limits[name] = args.steps / limit
+    for (name, plan), mode in product(plans_of(args, len(pipe.unet.up_blocks)).items(), args.modes):
+        runs[f"{name}, {mode}"] = partial(cached, EncoderCache(pipe, plan, **MODES[mode]), *call)
+        limits[f"{name}, {mode}"] = flop_limit(flops, args.steps, plan)
+    if args.rivals:
+        add_rivals(args, call, flops, runs, limits)
+    if args.compiled:
+        add_compiled(args, pipe, noise, text, runs, limits)
     return runs, limits
+
+
+def add_rivals(args: argparse.Namespace, call: tuple, flops: UNetFlops, runs: dict, limits: dict[str, float]) -> None:
+    """Faster Diffusion written out, the DeepCache package, and DDIM with the FLOPs of each plan."""
+    for steps in sorted({round(args.steps / limit) for limit in limits.values()} - {args.steps}):
+        runs[f"DDIM-{steps}"] = partial(sample, *call[:3], steps)
+        limits[f"DDIM-{steps}"] = args.steps / steps
+    for stride in args.strides:
+        runs[f"literal FD-{stride}, sequential"] = partial(literal_faster_diffusion, *call, stride)
+        limits[f"literal FD-{stride}, sequential"] = flop_limit(flops, args.steps, Plan(KeySteps.uniform(stride)))
+        runs[f"DeepCache package, {stride}"] = partial(deepcache_package, *call, stride)
+
+
+def add_compiled(args: argparse.Namespace, pipe, noise, text, runs: dict, limits: dict[str, float]) -> None:
+    """The uncached run and every plan with the default launch size, of `torch.compile(unet)`."""
+    compiled = SimpleNamespace(unet=torch.compile(pipe.unet, dynamic=False), scheduler=pipe.scheduler)
+    torch._dynamo.config.recompile_limit = 64  # one graph a cut and launch size
+    runs["uncached, compiled"] = partial(sample, compiled, noise, text, args.steps)
+    limits["uncached, compiled"] = 1.0
+    for name, plan in plans_of(args, len(pipe.unet.up_blocks)).items():
+        runs[f"{name}, compiled"] = partial(cached, EncoderCache(compiled, plan), compiled, noise, text, args.steps)
+        limits[f"{name}, compiled"] = limits[f"{name}, {args.modes[0]}"]
+
+
+def table_of(args: argparse.Namespace, runs: dict, limits: dict[str, float], weights: int) -> pd.DataFrame:
+    """One row a run. Speed-up: median over rounds of the ratio within a round, compiled runs over the compiled uncached one."""
+    timings = measure_latency(runs, args.repeats, args.device, args.nvtx, args.warmup)
+    seconds = timings.pivot(index="repeat", columns="sampler", values="seconds")
+    rows = []
+    for name in runs:
+        rival = "uncached, compiled" if name.endswith("compiled") else "uncached"
+        speedup = (seconds[rival] / seconds[name]).median()
+        limit = limits.get(name)
+        rows.append({"run": name, "s": seconds[name].median(), "speed-up": speedup, "FLOP limit": limit})
+        rows[-1] |= {"share of the limit": speedup / limit if limit else None}
+    table = pd.DataFrame(rows)
+    if args.memory:
+        peaks = {name: peak_tensor_bytes(run, args.device) for name, run in runs.items() if "compiled" not in name}
+        table["peak MB"] = table["run"].map(peaks) / 1e6
+        table["memory over uncached"] = (weights + table["run"].map(peaks)) / (weights + peaks["uncached"]) - 1
+    return table
 
 
 def main() -> None:
@@ -114,20 +116,18 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
     build, tokens = UNETS[args.unet]
-    unet = build()
+    unet = build().to(args.device)
     flops = count_unet_flops(unet, tokens)
     pipe = SimpleNamespace(unet=unet, scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False))
-    noise = torch.randn(args.batch, 4, unet.config.sample_size, unet.config.sample_size)
-    text = torch.randn(2 * args.batch, tokens, unet.config.cross_attention_dim)
+    noise = torch.randn(args.batch, 4, unet.config.sample_size, unet.config.sample_size, device=args.device)
+    text = torch.randn(2 * args.batch, tokens, unet.config.cross_attention_dim, device=args.device)
     runs, limits = runs_of(args, pipe, noise, text, flops)
-    table = measure_latency(runs, args.repeats)
-    seconds = table.groupby("sampler")["seconds"].median()
-    rows = [{"run": n, "s": seconds[n], "speed-up": seconds["uncached"] / seconds[n], "FLOP limit": limits[n]} for n in runs]
-    shown = pd.DataFrame(rows)
-    shown["share of the limit"] = shown["speed-up"] / shown["FLOP limit"]
-    print(f"{args.unet}, batch {args.batch} with guidance, {args.steps} steps, {args.threads} threads, median of {args.repeats}; "
-          f"{process_bytes() / 1e9:.1f} GB resident")  # fmt: skip
-    print(shown.round(3).to_markdown(index=False))
+    weights = sum(p.nbytes for p in unet.parameters())
+    setting = f"{args.unet}, batch {args.batch} with guidance, {args.steps} steps, {args.threads} threads"
+    table = table_of(args, runs, limits, weights)
+    memory = f"weights {weights / 1e6:.0f} MB, the process {process_bytes(args.device) / 1e6:.0f} MB"
+    print(f"{setting}, {args.device}, {args.repeats} interleaved rounds; {memory}")
+    print(table.round(3).to_markdown(index=False))
 
 
 def parse() -> argparse.Namespace:
@@ -138,10 +138,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--strides", type=int, nargs="+", default=[5, 10, 15, 20])
     parser.add_argument("--cuts", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--nodes", nargs="+", default=["all", "2"])
-    parser.add_argument("--modes", nargs="+", choices=["sequential", "parallel"], default=["sequential", "parallel"])
-    parser.add_argument("--max-parallel", type=int, default=16)
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES), help="steps a launch: default, one, up to 16")
+    parser.add_argument("--rivals", action=argparse.BooleanOptionalAction, default=True, help="other samplers beside it")
+    parser.add_argument("--compiled", action="store_true", help="also compiled: minutes of compilation")
+    parser.add_argument("--memory", action="store_true", help="also the peak of tensors made while running, and with the weights")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--nvtx", action="store_true", help="name each run for Nsight")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--warmup", type=int, default=1, help="uncounted rounds")
     return parser.parse_args()
 
 

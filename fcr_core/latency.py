@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -43,14 +43,16 @@ def timed(device: str = "cpu") -> Iterator[Clock]:
     clock.wall = time.perf_counter() - start
 
 
-def measure_latency(runs: dict[str, Callable[[], object]], repeats: int, device: str = "cpu", nvtx: bool = False) -> pd.DataFrame:
-    """Seconds of each run, interleaved: A B C, A B C, ... after one uncounted round.
+def measure_latency(
+    runs: Mapping[str, Callable[[], object]], repeats: int, device: str = "cpu", nvtx: bool = False, warmup: int = 1
+) -> pd.DataFrame:
+    """Seconds of each run, interleaved: A B C, A B C, ... after `warmup` uncounted rounds.
 
     Interleaving makes a drift of the machine's speed hit all runs alike. Columns: `sampler`, `repeat`, `seconds` (wall clock),
     `device_seconds` (CUDA events, NaN on a CPU). With `nvtx` each run is a named range for Nsight.
     """
     rows = []
-    for repeat in tqdm(range(-1, repeats), desc="latency", unit="round"):
+    for repeat in tqdm(range(-warmup, repeats), desc="latency", unit="round"):
         for name, run in runs.items():
             with torch.cuda.nvtx.range(name) if nvtx else nullcontext(), timed(device) as clock:
                 run()

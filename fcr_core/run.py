@@ -23,22 +23,29 @@ class Run:
     earlier: Features = ()  # of the key step before, for linear reuse
     key: int = 0
     earlier_key: int = 0
-    nodes: list[int] = field(default_factory=list)
-    predictions: list[torch.Tensor] = field(default_factory=list)
+    nodes: list[int] = field(default_factory=list)  # the group's steps whose decoder runs
+    predictions: list[Any] = field(default_factory=list)  # tensors of the nodes decoded so far; None once no step needs it
 
     def __post_init__(self) -> None:
         self.group_of_key = {group.start: group for group in self.groups}
 
-    def prediction_at(self, step: int) -> torch.Tensor:
-        """The decoded prediction of a step, or the line through those of the two nodes around it."""
-        after = bisect_left(self.nodes, step)
-        if after == len(self.nodes):  # a single node
-            return self.predictions[-1]
-        if self.nodes[after] == step:
-            return self.predictions[after]
+    def node_for(self, step: int) -> int:
+        """The index of the node that must be decoded for a step: the step itself, or the next behind it."""
+        return min(bisect_left(self.nodes, step), len(self.nodes) - 1)
+
+    def prediction_at(self, step: int, rows: int) -> torch.Tensor:
+        """A step's prediction: decoded, or on the line through the two nodes around it.
+
+        The last `rows`: when guidance ends part-way, the conditional half is left.
+        """
+        after = self.node_for(step)
+        self.predictions[: max(after - 1, 0)] = [None] * max(after - 1, 0)
+        later = self.predictions[after][-rows:]
+        if self.nodes[after] <= step:  # decoded, or the only node
+            return later
         start, stop = (self.times[node] for node in self.nodes[after - 1 : after + 1])
-        weight = ((self.times[step] - start) / (stop - start)).to(self.predictions[0].dtype)
-        return torch.lerp(self.predictions[after - 1], self.predictions[after], weight)
+        weight = ((self.times[step] - start) / (stop - start)).to(later.dtype)
+        return torch.lerp(self.predictions[after - 1][-rows:], later, weight)
 
 
 def start_run(scheduler: Any, keys: KeySteps, timestep: Any, device: torch.device) -> Run:

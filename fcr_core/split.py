@@ -44,7 +44,8 @@ class SplitUNet:
 
     def whole(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, Features]:
         """The UNet's prediction and the features; arguments as for its `forward`."""
-        self._features = []  # also after a pass that failed half-way
+        # Emptied first: after a pass that failed half-way, and so that a compiled pass does not depend on the one before.
+        self._features, self._outputs = [], {}
         prediction = self._whole(*args, **kwargs, return_dict=False)[0]
         features, self._features = tuple(self._features), []
         return prediction, features
@@ -103,15 +104,20 @@ class SplitUNet:
         return forward
 
     def _repeat_shape(self, name: str) -> Callable[..., Any]:
-        # With `live` adapters still add to these, in place: a value for each element, not one for all.
-        own = torch.Tensor.clone if self.live else torch.Tensor.detach
-        return lambda *args, **kwargs: map_tensors(self._outputs[name], own)
+        if not self.live:
+            return lambda *args, **kwargs: map_tensors(self._outputs[name], torch.Tensor.detach)
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            # Adapters still add to these, in place: a value for each element, and as many rows as the sample now has.
+            rows = len(args[0] if args else kwargs["hidden_states"])
+            return map_tensors(self._outputs[name], lambda x: x[-rows:].clone())
+
+        return forward
 
     def _record(self, index: int, block: nn.Module) -> Callable[..., Any]:
         def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
             if index == self.cut:
-                # FreeU scales the hidden state in place: it must not scale what is kept.
-                self._features.append(hidden_states.clone())
+                self._features.append(own(block, hidden_states))
             if not self.live:
                 self._features.extend(res_hidden_states_tuple)
             return block(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)
@@ -121,7 +127,7 @@ class SplitUNet:
     def _read(self, index: int, block: Any, start: int) -> Callable[..., Any]:
         def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
             if index == self.cut:
-                hidden_states = self._features[0].clone()
+                hidden_states = own(block, self._features[0])
             if not self.live:
                 res_hidden_states_tuple = tuple(self._features[start : start + len(block.resnets)])
             return block(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)
@@ -154,6 +160,11 @@ def replace(unet: UNet, name: str, block: nn.Module) -> None:
         setattr(unet, owner, nn.ModuleList(blocks))
     else:
         setattr(unet, owner, block)
+
+
+def own(block: nn.Module, hidden_states: torch.Tensor) -> torch.Tensor:
+    """The hidden state for one block alone: FreeU, when it is on, scales it in place and must not scale what is kept."""
+    return hidden_states.clone() if getattr(block, "s1", None) else hidden_states
 
 
 def map_tensors(output: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:

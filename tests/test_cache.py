@@ -17,10 +17,14 @@ from diffusers import (
     HeunDiscreteScheduler,
     LCMScheduler,
     PNDMScheduler,
+    UNet2DModel,
 )
 from torch.utils.data import DataLoader
 
 from fcr_core import EncoderCache, KeySteps
+from fcr_core.cache import steps_a_launch
+from fcr_core.latency import peak_tensor_bytes
+from fcr_core.schedule import Plan
 
 from .unets import FAMILIES, built, image_unet, text
 
@@ -37,6 +41,12 @@ MORE_SCHEDULERS = {
     "LCM": lambda: LCMScheduler(**SD),
 }
 STEPS = 12
+UNCONDITIONAL = {
+    "block_out_channels": (8,),
+    "down_block_types": ("DownBlock2D",),
+    "up_block_types": ("UpBlock2D",),
+    "norm_num_groups": 4,
+}
 
 
 def make_pipe(family: str = "UNet2DCondition", scheduler: str = "DDIM", seed: int = 0) -> SimpleNamespace:
@@ -104,6 +114,34 @@ def test_parallel_equals_sequential_and_any_chunk(scheduler, options):
     assert not torch.allclose(sequential, run(pipe))
 
 
+def test_a_launch_reads_no_more_features_than_a_cpu_holds_near_it():
+    """1 MB a step: eight steps of sixteen; 5 MB a step: one; elsewhere than on a CPU all sixteen."""
+    assert steps_a_launch((torch.zeros(250_000),)) == 8
+    assert steps_a_launch((torch.zeros(250_000), torch.zeros(1_000_000))) == 1
+    assert steps_a_launch((torch.zeros(25),)) == steps_a_launch((torch.zeros(250_000, device="meta"),)) == 16
+
+
+def test_one_step_a_launch_takes_the_same_memory_at_any_stride():
+    """Features and two predictions, not one prediction for each step of the group."""
+    pipe = make_pipe()
+    peaks = [
+        peak_tensor_bytes(lambda options=options: cached(pipe, **options))
+        for options in ({"stride": 6, "parallel": False}, {"stride": 12, "parallel": False}, {"stride": 12})
+    ]
+    assert peaks[0] == peaks[1] < peaks[2] / 2
+
+
+@pytest.mark.parametrize("options", [{}, {"nodes": 3}])
+def test_a_step_is_decoded_when_it_is_asked_for(options):
+    """So it sees what the pipeline passes at that step, and a run that is stopped has decoded nothing in vain."""
+    pipe = make_pipe()
+    pipe.scheduler.set_timesteps(STEPS)
+    with torch.no_grad(), EncoderCache(pipe, stride=STEPS, parallel=False, **options) as cache:
+        for t in pipe.scheduler.timesteps[:4]:
+            pipe.unet(torch.zeros(2, 4, 8, 8), t, text(2))
+    assert cache.stats.decoder_passes == (2 if options else 4)
+
+
 @pytest.mark.parametrize("options", [{}, {"cut": 1}, {"cut": 1, "live": True}, {"nodes": 2}, {"reuse": "linear"}])
 def test_guidance_may_end_inside_a_group(options):
     """From the step where it ends the conditional half goes on; it ends at a key step or between two."""
@@ -115,6 +153,23 @@ def test_guidance_may_end_inside_a_group(options):
             assert_close(kept, cached(pipe, stride=5, unguided_from=end, parallel=False))
     with EncoderCache(pipe, stride=1):
         assert torch.equal(run(pipe, unguided_from=7), run(make_pipe(), unguided_from=7))
+
+
+@pytest.mark.parametrize("options", [{}, {"reuse": "linear"}, {"cut": 1, "live": True}])
+def test_guidance_may_begin_at_a_key_step(options):
+    """Its rows have no earlier features: a group of them is that of a run which begins there."""
+    pipe = make_pipe()
+    pipe.scheduler.set_timesteps(4)
+    times, x = pipe.scheduler.timesteps, torch.randn(4, 4, 8, 8)
+    with torch.no_grad(), EncoderCache(pipe, KeySteps.explicit([0, 1, 2]), **options):
+        for t in times[:2]:
+            pipe.unet(x[:2], t, text(2))
+        grown = [pipe.unet(x, t, text(4)).sample for t in times[2:]]
+        pipe.scheduler.set_timesteps(4)
+    with torch.no_grad(), EncoderCache(pipe, KeySteps.explicit([0, 2]), **options | {"reuse": "hold"}):
+        for t in times[:2]:
+            pipe.unet(x, t, text(4))
+        assert torch.equal(torch.stack(grown), torch.stack([pipe.unet(x, t, text(4)).sample for t in times[2:]]))
 
 
 def test_guidance_may_not_begin_inside_a_group():
@@ -266,6 +321,25 @@ def test_offloaded_weights_are_brought_back_for_each_call():
     assert len(moved) == STEPS and torch.equal(cached(pipe, stride=1), run(pipe))
 
 
+@pytest.mark.parametrize("how", ["torch.compile(unet)", "unet.compile()"])
+def test_a_compiled_unet_stays_compiled_as_one_graph_a_part(how):
+    """The whole pass and the decoder of a group's other steps: two graphs, also for a second run."""
+    pipe = make_pipe()
+    expected, unet = cached(pipe, steps=8, stride=4), pipe.unet
+    if how == "unet.compile()":
+        unet.compile()
+    else:
+        pipe.unet = torch.compile(unet)
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    before = vars(unet).copy(), vars(pipe.unet).copy()
+    with EncoderCache(pipe, stride=4):
+        for _ in range(2):
+            torch.testing.assert_close(run(pipe, steps=8), expected, rtol=1e-4, atol=1e-5)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 2
+    assert (vars(unet), vars(pipe.unet)) == before
+
+
 def test_linear_reuse_follows_features_that_change_linearly():
     """A group's features lie on the line through the last two key steps', in the solver's time."""
     pipe = make_pipe()
@@ -332,9 +406,13 @@ def test_unsupported_input_is_refused_in_words():
         EncoderCache(SimpleNamespace(scheduler=None), stride=2)
     with pytest.raises(ValueError, match="no encoder and decoder blocks"):
         EncoderCache(SimpleNamespace(unet=torch.nn.Linear(1, 1), scheduler=None), stride=2)
+    unconditional = SimpleNamespace(unet=UNet2DModel(**UNCONDITIONAL), scheduler=DDIMScheduler())
+    with pytest.raises(ValueError, match="UNet2DModel takes no text or image embedding"):
+        EncoderCache(unconditional, stride=2)
     pipe = make_pipe()
     for options, words in (
         ({}, "either key steps or a stride"),
+        ({"keys": Plan(KeySteps.uniform(2)), "cut": 1}, "a Plan says cut"),
         ({"stride": 2, "cut": 2}, "cut 2: UNet2DConditionModel has the up blocks 0 to 1"),
         ({"stride": 2, "reuse": "quadratic"}, "reuse must be"),
         ({"stride": 2, "nodes": 0}, "nodes must be at least 1"),

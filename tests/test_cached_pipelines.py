@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
 from diffusers import (
     AnimateDiffPipeline,
     AutoencoderKL,
@@ -175,6 +176,31 @@ def test_the_shallow_path_is_live_with_a_controlnet_too():
         assert not torch.allclose(sample(pipe, call), expected)
 
 
+def test_the_shallow_path_is_live_when_a_controlnets_guidance_ends():
+    """Its residuals then have fewer rows than what the key step kept."""
+    pipe, call = controlnet()
+    call |= {"num_images_per_prompt": 2} | stopping_guidance_after(4, ("prompt_embeds", "image"))
+    expected = sample(pipe, call)
+    with EncoderCache(pipe, stride=1, cut=1, live=True):
+        assert torch.equal(sample(pipe, call), expected)
+    with EncoderCache(pipe, stride=3, cut=1, live=True):
+        assert sample(pipe, call).shape == expected.shape
+
+
+def test_a_controlnet_that_is_hooked_anew_after_a_call_runs_at_key_steps_only():
+    """As by `enable_model_cpu_offload`, which removes its hooks and adds them again when a call ends."""
+    pipe, call = controlnet()
+    passes = []
+    pipe.controlnet.controlnet_cond_embedding.register_forward_hook(lambda *_: passes.append(True))
+    add_hook_to_module(pipe.controlnet, ModelHook())
+    with EncoderCache(pipe, stride=4):
+        first = sample(pipe, call)
+        remove_hook_from_module(pipe.controlnet)
+        add_hook_to_module(pipe.controlnet, ModelHook())
+        assert torch.equal(sample(pipe, call), first)
+    assert len(passes) == 4
+
+
 def test_custom_timesteps_reach_the_scheduler():
     pipe, call = plain()
     call |= {"timesteps": [900, 700, 500, 300, 100]}
@@ -185,16 +211,21 @@ def test_custom_timesteps_reach_the_scheduler():
         assert torch.equal(sample(pipe, call), expected)
 
 
-def test_guidance_may_be_switched_off_by_a_callback():
-    pipe, call = plain()
+def stopping_guidance_after(last: int, names: tuple[str, ...] = ("prompt_embeds",)) -> dict:
+    """Arguments of a call whose guidance ends with step `last`, as diffusers documents it; `names`: what has guided rows."""
 
     def stop_guidance(pipe, step, t, tensors):
-        if step == 4:
+        if step == last:
             pipe._guidance_scale = 0.0
-            tensors["prompt_embeds"] = tensors["prompt_embeds"][-1:]
+            tensors = {name: value.chunk(2)[-1] for name, value in tensors.items()}
         return tensors
 
-    call |= {"callback_on_step_end": stop_guidance, "callback_on_step_end_tensor_inputs": ["prompt_embeds"]}
+    return {"callback_on_step_end": stop_guidance, "callback_on_step_end_tensor_inputs": list(names)}
+
+
+def test_guidance_may_be_switched_off_by_a_callback():
+    pipe, call = plain()
+    call |= stopping_guidance_after(4)
     expected = sample(pipe, call)
     with EncoderCache(pipe, stride=1):
         assert torch.equal(sample(pipe, call), expected)

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from fcr_core.plane import Point, plane_table, points_of
+from fcr_core.plane import Point, better_ways, plane_table, points_of
 from fcr_core.plane_figure import PANELS, plane_figure
 
 
@@ -16,17 +16,17 @@ def test_the_plane_is_every_combination_beside_the_solvers():
 
 
 def table() -> pd.DataFrame:
-    """FD-5; one twice as fast and as close; one twice as fast and 20 % further; one as noisy as its distance."""
+    """FD-5; one twice as fast and as close; two faster yet, 20 % further and as noisy as far; one close and not fast enough."""
     rng = np.random.default_rng(0)
     goal = pd.Series(rng.uniform(1, 2, 40))
     noisy = goal * rng.uniform(0, 2.2, 40)
-    columns = {"FD-5": goal, "close": goal * 1.01, "far": goal * 1.2, "noisy": noisy}
+    columns = {"FD-5": goal, "close": goal * 1.01, "far": goal * 1.2, "noisy": noisy, "slower": goal}
     distances = {name: pd.DataFrame(dict.fromkeys(PANELS, column)) for name, column in columns.items()}
-    seconds = {"FD-5": 0.2, "close": 0.1, "far": 0.1, "noisy": 0.1}
+    seconds = {"FD-5": 0.2, "close": 0.09, "far": 0.09, "noisy": 0.09, "slower": 0.11}
     latency = pd.DataFrame(
         [(n, r, s + 0.001 * r) for n, s in seconds.items() for r in range(3)], columns=["sampler", "repeat", "seconds_per_image"]
     )
-    points = [Point(name, "uncached" if name == "FD-5" else "FD cut 0", "ddim", 50) for name in columns]
+    points = [Point(name, "uncached" if name == "FD-5" else "FD cut 0", "ddim", 50, 5) for name in columns]
     counted = {name: {"encoder_passes": 10, "decoder_passes": 50, "flop_limit": 1.35} for name in columns}
     return plane_table(points, distances, latency, counted, "FD-5").set_index("name")
 
@@ -34,10 +34,18 @@ def table() -> pd.DataFrame:
 def test_a_row_is_no_worse_only_if_its_bound_is_inside_the_margin():
     rows = table()
     verdicts = rows["latent_mse_no_worse_than_FD-5"].to_dict()
-    assert verdicts == {"FD-5": "met", "close": "met", "far": "not met", "noisy": "inconclusive"}
-    assert rows.loc["close", "speedup_over_FD-5"] == np.median([0.2, 0.201, 0.202]) / np.median([0.1, 0.101, 0.102])
+    assert verdicts == {"FD-5": "met", "close": "met", "far": "not met", "noisy": "inconclusive", "slower": "met"}
+    assert rows.loc["close", "speedup_over_FD-5"] == np.median([0.2, 0.201, 0.202]) / np.median([0.09, 0.091, 0.092])
     assert rows.loc["close", "latent_mse_low"] < rows.loc["close", "latent_mse"] < rows.loc["close", "latent_mse_high"]
     assert (rows["n_images"] == 40).all()
+
+
+def test_better_is_twice_as_fast_and_as_close():
+    rows = table().reset_index()
+    assert rows.set_index("name")["twice_as_fast_as_FD-5"].to_dict() == {
+        "FD-5": "not met", "close": "met", "far": "met", "noisy": "met", "slower": "not met"
+    }  # fmt: skip
+    assert better_ways(rows, "FD-5")["name"].tolist() == ["close"]
 
 
 def test_the_figure_names_every_family_and_the_goal():

@@ -74,6 +74,20 @@ def test_the_main_command_writes_table_verdicts_and_figures(ran):
         assert (ran.folder / "results" / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_sampler_plane_is_drawn_by_the_same_dag(ran):
+    result = ran.bash("snakemake --cores 2 results/figures/sampler_plane.png")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    plane = pd.read_csv(ran.folder / "results" / "sampler_plane.csv").set_index("name")
+    assert plane.index.tolist() == [
+        "uncached-6", "DDIM-3", "DPM++-3", "FD-2", "FD-2 nodes 2", "FD-2 cut 2", "FD-2 cut 2 nodes 2", "DeepCache-2 cut 2"
+    ]  # fmt: skip
+    assert plane.loc["uncached-6", ["latent_mse", "st_lpips_alex"]].eq(0).all() and (plane["n_images"] == 3).all()
+    # Both decoders of a group of two are its nodes: the same images.
+    assert plane.loc["FD-2 nodes 2", "latent_mse"] == plane.loc["FD-2", "latent_mse"] > 0
+    assert plane.loc["FD-2", "latent_mse_no_worse_than_FD-2"] == "met"
+    assert (plane["ms"] > 0).all()
+
+
 @pytest.mark.parametrize("block", readme_blocks()[1:])
 def test_every_command_of_the_readme_runs_verbatim(ran, block):
     if block.strip() == "make test":

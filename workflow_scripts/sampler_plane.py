@@ -3,89 +3,38 @@
 import argparse
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from PIL import Image
 from tqdm import tqdm
 
 from fcr_core.codehash import content_hash
-from fcr_core.efficiency import count_unet_flops, flop_limit, passes
-from fcr_core.features import stlpips_alex
+from fcr_core.efficiency import count_unet_flops
 from fcr_core.files import replacing
-from fcr_core.images import slices
 from fcr_core.jobs import partial_work, sha256_of
-from fcr_core.latency import measure_latency
-from fcr_core.metrics import latent_mse
 from fcr_core.pipelines import load_pipeline
-from fcr_core.plane import Point, plane_table, points_of
-from fcr_core.sampling import LAUNCH, Sampler, initial_noise, latent_shape, launch, sample_latents
+from fcr_core.plane import plane_table, points_of
+from fcr_core.plane_sampling import counted_cost, distance, draw, sampler_of, seconds_an_image
 from workflow_scripts import cli
-
-SEED = 0
 
 
 def work(args: argparse.Namespace) -> None:
     pipe = load_pipeline(args.pipeline).to(args.device)
     prompts = pd.read_parquet(args.prompts).head(args.plane["prompts"])
     points = points_of(args.plane, args.steps)
+    samplers = {point.name: sampler_of(point, args.guidance) for point in points}
     settings = {"inputs": [content_hash(args.pipeline), sha256_of(args.prompts)], "guidance": args.guidance, "code": args.code}
     state = partial_work(args.out, settings | {"count": len(prompts)})
-    for point in tqdm(points, desc="sampling", unit="sampler"):
-        if not drawn(state, point).exists():
-            draw(pipe, prompts, sampler_of(point, args.guidance), drawn(state, point))
-    latency = measure(pipe, prompts.head(args.plane["batch"]), points, args)
+    files = {name: state / f"{name.replace(' ', '_')}.npz" for name in samplers}
+    for name in tqdm([name for name, file in files.items() if not file.exists()], desc="sampling", unit="sampler"):
+        draw(pipe, prompts, samplers[name], files[name])
+    latency = seconds_an_image(pipe, prompts.head(args.plane["batch"]), samplers, args.plane["repeats"], args.device)
     flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
-    counted = {}
-    for point in points:
-        plan = sampler_of(point, args.guidance).plan
-        encoder_passes, decoder_passes = passes(point.steps, plan)
-        limit = flop_limit(flops, point.steps, plan) * args.steps / point.steps
-        counted[point.name] = {"encoder_passes": encoder_passes, "decoder_passes": decoder_passes, "flop_limit": limit}
-    distances = {point.name: distance(drawn(state, point), drawn(state, points[0])) for point in tqdm(points, desc="distances")}
+    cost = {name: counted_cost(flops, sampler, args.steps) for name, sampler in samplers.items()}
+    distances = {name: distance(file, files[points[0].name]) for name, file in tqdm(files.items(), desc="distances")}
     with replacing(args.out) as draft:
-        plane_table(points, distances, latency, counted, args.goal).to_csv(draft, index=False)
+        plane_table(points, distances, latency, cost, args.goal).to_csv(draft, index=False)
     shutil.rmtree(state)
-
-
-def sampler_of(point: Point, guidance: float) -> Sampler:
-    return Sampler(point.scheduler, point.steps, point.stride, guidance, point.cut, point.reuse, point.nodes, point.live)
-
-
-def drawn(state: Path, point: Point) -> Path:
-    return state / f"{point.name.replace(' ', '_')}.npz"
-
-
-def draw(pipe, prompts: pd.DataFrame, sampler: Sampler, file: Path) -> None:
-    """Latents (N, C, h, w) and images (N, H, W, 3) of all prompts."""
-    noise = initial_noise(prompts["prompt_id"].tolist(), SEED, latent_shape(pipe))
-    parts = [launch(pipe, prompts["prompt"].tolist()[part], noise[part], sampler) for part in slices(len(prompts), LAUNCH)]
-    latents = np.concatenate([latents.float().cpu().numpy() for latents, _ in parts])
-    with replacing(file) as draft:
-        np.savez(draft, latents=latents, images=np.stack([np.asarray(image) for _, images in parts for image in images]))
-
-
-def measure(pipe, prompts: pd.DataFrame, points: list[Point], args: argparse.Namespace) -> pd.DataFrame:
-    """Seconds an image of every point, interleaved."""
-    noise = initial_noise(prompts["prompt_id"].tolist(), SEED, latent_shape(pipe))
-    texts = prompts["prompt"].tolist()
-    runs = {p.name: partial(sample_latents, pipe, texts, noise, sampler_of(p, args.guidance)) for p in points}
-    table = measure_latency(runs, args.plane["repeats"], args.device)
-    return table.assign(seconds_per_image=table["seconds"] / len(prompts))
-
-
-def distance(file: Path, uncached: Path) -> pd.DataFrame:
-    """One row a prompt, one column a metric."""
-    mine, twin = np.load(file), np.load(uncached)
-    pictures = [[Image.fromarray(image) for image in arrays["images"]] for arrays in (mine, twin)]
-    return pd.DataFrame(
-        {
-            latent_mse.NAME: latent_mse.per_image(mine["latents"], twin["latents"]),
-            stlpips_alex.NAME: stlpips_alex.distance(*pictures),
-        }
-    )
 
 
 if __name__ == "__main__":
