@@ -9,6 +9,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from fcr_core.head import head_of
 from fcr_core.schedule import Plan
 from fcr_core.split import SplitUNet
 
@@ -21,10 +22,12 @@ LISTED_PARTS = {"down_blocks": "down", "up_blocks": "up"}
 class UNetFlops:
     """FLOPs (2 per multiply-add) of one pass of one sample by part: conv_in, down.0, ..., mid, up.0, ..., rest.
 
-    `rest` is the time embedding and the output convolution, which every pass needs.
+    `rest` is the time embedding and the output convolution, which every pass needs. `heads`: what of an up block no timestep
+    enters (`fcr_core.head`).
     """
 
     parts: dict[str, int]
+    heads: dict[str, int]
 
     @property
     def full(self) -> int:
@@ -40,12 +43,13 @@ class UNetFlops:
         return self.full - self.encoder
 
     def reused(self, plan: Plan) -> int:
-        """FLOPs of a pass that reuses features: the up blocks from the cut on, and with `live` the shallow encoder path."""
+        """FLOPs of a pass that reuses features: up blocks from the cut on, but for a kept head; with `live` shallow blocks."""
         ups = [part for part in self.parts if part.startswith("up.")]
         run = {"rest", *ups[plan.cut :]}
         if plan.live:
             run |= {"conv_in", *(f"down.{i}" for i in range(len(ups) - plan.cut))}
-        return sum(flops for part, flops in self.parts.items() if part in run)
+        head = self.heads.get(ups[plan.cut], 0) if plan.keeps_head else 0
+        return sum(flops for part, flops in self.parts.items() if part in run) - head
 
 
 def count_unet_flops(unet: Any, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> UNetFlops:
@@ -58,12 +62,17 @@ def count_unet_flops(unet: Any, tokens: int, size: tuple[int, int] | None = None
     counter = FlopCounterMode(display=False, depth=3)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         twin(**meta_call(twin, tokens, size, frames))
+    counts = {name: sum(operations.values()) for name, operations in counter.get_flop_counts().items()}
     parts: dict[str, int] = {}
-    for name, operations in counter.get_flop_counts().items():
+    for name, flops in counts.items():
         part = part_of(name)
         if part:
-            parts[part] = parts.get(part, 0) + sum(operations.values())
-    return UNetFlops(parts | {"rest": counter.get_total_flops() - sum(parts.values())})
+            parts[part] = parts.get(part, 0) + flops
+    heads = {
+        f"up.{index}": sum(counts[f"{type(twin).__name__}.up_blocks.{index}.{name}"] for name in head_of(block))
+        for index, block in enumerate(twin.up_blocks)
+    }
+    return UNetFlops(parts | {"rest": counter.get_total_flops() - sum(parts.values())}, heads)
 
 
 def meta_twin(unet: Any) -> Any:
@@ -131,6 +140,6 @@ def cached_bytes(unet: Any, plan: Plan, tokens: int, size: tuple[int, int] | Non
     """Bytes that a group keeps for one sample in the UNet's precision (two for a guided image)."""
     twin = meta_twin(unet)
     with torch.no_grad():
-        _, features = SplitUNet(twin, plan.cut, plan.live).whole(**meta_call(twin, tokens, size, frames))
+        _, features = SplitUNet(twin, plan.cut, plan.live, plan.keeps_head).whole(**meta_call(twin, tokens, size, frames))
     numbers = sum({id(x): x.numel() for x in features}.values())
     return numbers * unet.dtype.itemsize * (2 if plan.reuse == "linear" else 1)

@@ -7,20 +7,20 @@ recorded before, or return at once.
 
 from __future__ import annotations
 
-import copy
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-# What the up blocks from `cut` on read, (rows, C, h, w) each: the hidden state of the first, then the residuals in their order.
+from fcr_core.head import head_of, with_head
+from fcr_core.stand_ins import HOOKS, replace, shallow_copy, stand_in
+
+# What the up blocks from `cut` on read, (rows, C, h, w) each: of the first its hidden state and residuals, or with its head the
+# residuals but the last and the head's two outputs; then the residuals of the others.
 Features = tuple[torch.Tensor, ...]
 # Any UNet class of diffusers: a module with conv_in, down_blocks, mid_block and up_blocks.
 UNet = Any
-
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 class SplitUNet:
@@ -28,18 +28,20 @@ class SplitUNet:
 
     `cut` counts up blocks, 0 = the whole decoder, as in Faster Diffusion (arXiv 2312.09608). With `live` the shallow blocks
     of the encoder, those whose residuals the decoded up blocks read, run on the sample, and only the hidden state is taken
-    from the features: DeepCache (arXiv 2312.00858) at the granularity of blocks.
+    from the features: DeepCache (arXiv 2312.00858) at the granularity of blocks. With `head` the outputs of the first
+    decoded block's head are kept in place of its inputs (`fcr_core.head`), where it has one and is not `live`.
 
     Raises `ValueError` when the UNet has no up block `cut`.
     """
 
-    def __init__(self, unet: UNet, cut: int = 0, live: bool = False) -> None:
+    def __init__(self, unet: UNet, cut: int = 0, live: bool = False, head: bool = True) -> None:
         blocks = len(unet.up_blocks)
         if not 0 <= cut < blocks:
             raise ValueError(f"cut {cut}: {type(unet).__name__} has the up blocks 0 to {blocks - 1}")
         self._features: list[torch.Tensor] = []
         self._outputs: dict[str, Any] = {}
         self.cut, self.live = cut, live
+        self.head = head and not live and bool(head_of(unet.up_blocks[cut]))
         self._whole, self._decoder = self._recording_copy(unet), self._decoding_copy(unet)
 
     def whole(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, Features]:
@@ -114,8 +116,13 @@ class SplitUNet:
 
         return forward
 
-    def _record(self, index: int, block: nn.Module) -> Callable[..., Any]:
+    def _record(self, index: int, block: Any) -> Callable[..., Any]:
+        recording = with_head(block, self._keep) if self.head and index == self.cut else None
+
         def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
+            if recording is not None and as_built(block):
+                self._features.extend(res_hidden_states_tuple[:-1])
+                return recording(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)
             if index == self.cut:
                 self._features.append(own(block, hidden_states))
             if not self.live:
@@ -124,47 +131,52 @@ class SplitUNet:
 
         return forward
 
+    def _keep(self, module: nn.Module, index: int) -> Callable[..., Any]:
+        def forward(x: torch.Tensor) -> torch.Tensor:
+            self._features.append(module(x))
+            return self._features[-1]
+
+        return forward
+
+    def _kept(self, residuals: int) -> Callable[..., Any]:
+        """Stand-ins that return the head's outputs, which lie behind the block's other residuals."""
+        return lambda module, index: lambda x: self._features[residuals - 1 + index]
+
     def _read(self, index: int, block: Any, start: int) -> Callable[..., Any]:
+        count = len(block.resnets)
+        reading = with_head(block, self._kept(count), skip=True) if self.head and index == self.cut else None
+
         def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
+            if reading is not None and as_built(block):
+                # Of what only the head would read there are no channels.
+                nothing = self._features[count][:, :0]
+                residuals = (*self._features[: count - 1], nothing)
+                return reading(hidden_states=nothing, res_hidden_states_tuple=residuals, **kwargs)
             if index == self.cut:
                 hidden_states = own(block, self._features[0])
             if not self.live:
-                res_hidden_states_tuple = tuple(self._features[start : start + len(block.resnets)])
+                res_hidden_states_tuple = tuple(self._features[start : start + count])
             return block(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)
 
         return forward
 
 
-def shallow_copy(module: nn.Module) -> nn.Module:
-    """A module with the same parameters and children, but lists of its own, without hooks or a patched `forward`."""
-    made = copy.copy(module)
-    vars(made).pop("forward", None)
-    vars(made)["_modules"] = dict(module._modules)
-    vars(made).update({name: OrderedDict() for name in HOOKS})
-    return made
+def as_built(block: Any) -> bool:
+    """Whether a copy may run in the block's place: nothing hooks it or its first resnet, and FreeU is off."""
+    return not freeu(block) and not any(
+        "forward" in vars(module) or module._compiled_call_impl is not None or any(getattr(module, name) for name in HOOKS)
+        for module in (block, block.resnets[0])
+    )
 
 
-def stand_in(block: nn.Module, forward: Callable[..., Any]) -> nn.Module:
-    """A module with the block's attributes, which a UNet's forward looks at, and another `forward`."""
-    made = shallow_copy(block)
-    made.__class__ = type(type(block).__name__, (type(block),), {"forward": staticmethod(forward)})
-    return made
-
-
-def replace(unet: UNet, name: str, block: nn.Module) -> None:
-    """Put `block` at `name` ("mid_block", "up_blocks.1") of a shallow copy, its lists copied, never shared."""
-    owner, _, index = name.partition(".")
-    if index:
-        blocks = list(getattr(unet, owner))
-        blocks[int(index)] = block
-        setattr(unet, owner, nn.ModuleList(blocks))
-    else:
-        setattr(unet, owner, block)
+def freeu(block: nn.Module) -> bool:
+    """Whether FreeU is on, which scales what an up block reads, the hidden state in place."""
+    return bool(getattr(block, "s1", None))
 
 
 def own(block: nn.Module, hidden_states: torch.Tensor) -> torch.Tensor:
-    """The hidden state for one block alone: FreeU, when it is on, scales it in place and must not scale what is kept."""
-    return hidden_states.clone() if getattr(block, "s1", None) else hidden_states
+    """The hidden state for one block alone: FreeU must not scale what is kept."""
+    return hidden_states.clone() if freeu(block) else hidden_states
 
 
 def map_tensors(output: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:

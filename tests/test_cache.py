@@ -206,7 +206,20 @@ def test_statistics_count_passes_and_bytes():
     with EncoderCache(pipe, stride=5, cut=1, nodes=2) as cache:
         run(pipe)
     assert (cache.stats.encoder_passes, cache.stats.decoder_passes) == (3, 6)
-    assert cache.stats.cached_bytes == 4 * 4 * (2 * 8 * 64 + 16 * 64)
+    # conv_in's output, and what the head of up.1 returns twice: 8x8x8 each.
+    assert cache.stats.cached_bytes == 4 * 4 * 3 * 8 * 64
+
+
+@pytest.mark.parametrize("hooked", ["up_blocks.0", "up_blocks.0.resnets.0"])
+def test_hooks_on_the_decoder_run_for_every_launch(hooked):
+    """The block at the cut runs as a copy only when nobody would miss the original."""
+    pipe = make_pipe()
+    expected, seen = cached(pipe, stride=4, parallel=False), []
+    handle = pipe.unet.get_submodule(hooked).register_forward_hook(lambda *_: seen.append(True))
+    assert_close(cached(pipe, stride=4, parallel=False), expected)
+    assert len(seen) == STEPS
+    handle.remove()
+    assert torch.equal(cached(pipe, stride=4, parallel=False), expected) and len(seen) == STEPS
 
 
 def test_leaving_restores_the_pipeline_also_after_an_exception():
