@@ -44,7 +44,8 @@ class EncoderCache:
     `KeySteps` or a whole `Plan`, which explains `cut`, `reuse`, `nodes` and `live`. With `parallel` up to `max_parallel` steps
     are decoded a launch, by default 16, on a CPU fewer for large batches (see `LAUNCH_BYTES`); without it one. `prior_noise`
     adds that share of the initial noise to the sample in the second half of the timesteps (0.003 in Faster Diffusion). A
-    ControlNet runs at key steps only: its residuals are part of the features. A compiled UNet stays compiled, as two graphs.
+    ControlNet runs at key steps only: its residuals are part of the features. A compiled UNet stays compiled, as two graphs. Load
+    adapters before: the cache runs the modules that it found.
 
     >>> with EncoderCache(pipe, stride=10):                                 # doctest: +SKIP
     ...     images = pipe(prompts, num_inference_steps=50).images
