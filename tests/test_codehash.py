@@ -33,7 +33,7 @@ def changed(before, after):
     "file, old, new, expected",
     [
         ("fcr_core/loss.py", "(a - b).square().mean()", "(a - b).abs().mean()", {"finetune"}),
-        ("fcr_core/cache.py", "max_parallel: int = 16", "max_parallel: int = 8", {"sample"}),
+        ("fcr_core/cache.py", "LAUNCH_STEPS = 16", "LAUNCH_STEPS = 8", {"sample"}),
         ("fcr_core/files.py", "indent=2", "indent=4", {"finetune", "sample", "exp1_table"}),
         ("fcr_core/stats.py", "0.975", "0.995", {"exp1_table"}),
         ("fcr_core/loss.py", '"""Mean squared difference', '"""The mean squared difference', set()),
