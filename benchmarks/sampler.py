@@ -59,8 +59,8 @@ def plans_of(args: argparse.Namespace, blocks: int) -> dict[str, Plan]:
 
 
 def limits_of(flops: UNetFlops, steps: int, plan: Plan) -> tuple[float, float]:
-    """The speed-up that FLOPs allow, and that with whole up blocks: linear reuse costs the same but for the head."""
-    return flop_limit(flops, steps, plan), flop_limit(flops, steps, replace(plan, reuse="linear"))
+    """The speed-up that FLOPs allow, and that with whole up blocks, no head kept."""
+    return flop_limit(flops, steps, plan), flop_limit(replace(flops, heads={}), steps, plan)
 
 
 def runs_of(args: argparse.Namespace, pipe, noise, text, flops: UNetFlops) -> tuple[dict, dict[str, tuple[float, float]]]:

@@ -79,7 +79,7 @@ class EncoderCache:
         self.plan = keys if isinstance(keys, Plan) else Plan(keys or KeySteps.uniform(stride or 1), cut, reuse, nodes, live)
         self.max_parallel = max_parallel if parallel else 1
         self.prior_noise = prior_noise
-        self.split = SplitUNet(self.unet, self.plan.cut, self.plan.live, self.plan.keeps_head)
+        self.split = SplitUNet(self.unet, self.plan.cut, self.plan.live)
         if self.called is not self.unet or self.unet._compiled_call_impl is not None:
             self.split.compile()
         self.stats = CacheStats()

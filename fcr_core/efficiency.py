@@ -48,7 +48,7 @@ class UNetFlops:
         run = {"rest", *ups[plan.cut :]}
         if plan.live:
             run |= {"conv_in", *(f"down.{i}" for i in range(len(ups) - plan.cut))}
-        head = self.heads.get(ups[plan.cut], 0) if plan.keeps_head else 0
+        head = self.heads.get(ups[plan.cut], 0) if not plan.live else 0
         return sum(flops for part, flops in self.parts.items() if part in run) - head
 
 
@@ -140,6 +140,6 @@ def cached_bytes(unet: Any, plan: Plan, tokens: int, size: tuple[int, int] | Non
     """Bytes that a group keeps for one sample in the UNet's precision (two for a guided image)."""
     twin = meta_twin(unet)
     with torch.no_grad():
-        _, features = SplitUNet(twin, plan.cut, plan.live, plan.keeps_head).whole(**meta_call(twin, tokens, size, frames))
+        _, features = SplitUNet(twin, plan.cut, plan.live).whole(**meta_call(twin, tokens, size, frames))
     numbers = sum({id(x): x.numel() for x in features}.values())
     return numbers * unet.dtype.itemsize * (2 if plan.reuse == "linear" else 1)

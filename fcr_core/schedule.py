@@ -112,11 +112,6 @@ class Plan:
         if self.live and self.nodes is not None:
             raise ValueError("live reads the sample of every step, so no decoder can be left out: use nodes=None")
 
-    @property
-    def keeps_head(self) -> bool:
-        """Whether `fcr_core.head` applies: a line leads on from what the up blocks read, and live blocks read the sample."""
-        return self.reuse == "hold" and not self.live
-
     def decoded(self, group: range) -> list[int]:
         """The steps of a group whose decoder runs: its key step, its last, and evenly between.
 

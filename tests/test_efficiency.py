@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
@@ -45,7 +47,7 @@ def test_flops_and_bytes_of_a_reusing_pass_equal_those_of_a_real_one(family, cut
     unet, plan = built(family), Plan(STRIDE_10, cut, **options)
     flops = count_unet_flops(unet, 3, frames=FRAMES)
     call = {name: torch.zeros(x.shape, dtype=x.dtype) for name, x in meta_call(unet, 3, None, FRAMES).items()}
-    split = SplitUNet(unet, cut, plan.live, plan.keeps_head)
+    split = SplitUNet(unet, cut, plan.live)
     _, features = split.whole(**call)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         split.decode(features, **call)
@@ -57,7 +59,7 @@ def test_flops_and_bytes_of_a_reusing_pass_equal_those_of_a_real_one(family, cut
 def test_the_parts_of_stable_diffusion_are_those_of_the_literature():
     """SD v1.5: 859,520,964 parameters, 401.6 GMAC, encoder + mid 32.6 %, up.3 24.6 %; stride 10 at most 1.41x, cut 3 3.11x.
 
-    The literature counts whole up blocks, as does linear reuse, which keeps no head.
+    The literature counts whole up blocks, without a head that is kept.
     """
     with torch.device("meta"):
         unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8)
@@ -66,10 +68,11 @@ def test_the_parts_of_stable_diffusion_are_those_of_the_literature():
     assert flops.full / 2e9 == pytest.approx(401.6, abs=0.1)
     assert flops.encoder / flops.full == pytest.approx(0.326, abs=1e-3)
     assert flops.parts["up.3"] / flops.full == pytest.approx(0.246, abs=1e-3)
-    limits = {cut: flop_limit(flops, 50, Plan(STRIDE_10, cut, "linear")) for cut in (0, 3)}
+    whole_blocks = replace(flops, heads={})
+    limits = {cut: flop_limit(whole_blocks, 50, Plan(STRIDE_10, cut)) for cut in (0, 3)}
     assert limits == pytest.approx({0: 1.414, 3: 3.11}, abs=5e-3)
     # Two decoders a group of ten: 8.4 full passes of 50.
-    assert flop_limit(flops, 50, Plan(STRIDE_10, reuse="linear", nodes=2)) == pytest.approx(5.97, abs=0.01)
+    assert flop_limit(whole_blocks, 50, Plan(STRIDE_10, nodes=2)) == pytest.approx(5.97, abs=0.01)
     # up.3's first resnet reads 640 + 320 channels and makes 320, at 64x64, by a 3x3 and a 1x1 convolution.
     assert flops.heads["up.3"] == 2 * 64 * 64 * 960 * 320 * (9 + 1)
     assert flop_limit(flops, 50, Plan(STRIDE_10, cut=3)) == pytest.approx(3.41, abs=5e-3)
