@@ -28,8 +28,8 @@ class SplitUNet:
 
     `cut` counts up blocks, 0 = the whole decoder, as in Faster Diffusion (arXiv 2312.09608). With `live` the shallow blocks
     of the encoder, those whose residuals the decoded up blocks read, run on the sample, and only the hidden state is taken
-    from the features: DeepCache (arXiv 2312.00858) at the granularity of blocks. Of the first
-    decoded block the outputs of its head are kept in place of its inputs (`fcr_core.head`), where it has one and is not `live`.
+    from the features: DeepCache (arXiv 2312.00858) at the granularity of blocks. Otherwise the outputs of the first decoded
+    block's head are kept in place of its inputs (`fcr_core.head`), where it has one.
 
     Raises `ValueError` when the UNet has no up block `cut`.
     """
