@@ -9,11 +9,15 @@ RUN := . $(VENV)/bin/activate &&
 # As in the Snakefile: glibc would give every large tensor back to the kernel.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
 
-.PHONY: exp1 test setup backbone benchmark
+.PHONY: exp1 ablations test setup backbone benchmark
 .DEFAULT_GOAL := exp1
 
 exp1: $(READY) ## the table and figures of Experiment 1
 	$(RUN) snakemake --cores all --resources gpu=1
+
+ablations: $(READY) ## the ablation grid, its mechanism, and the verdicts on every recipe of the recipe table
+	$(RUN) python benchmarks/ablation_time.py
+	$(RUN) snakemake --cores all results/figures/ablation_grid.png results/recipe_table.csv results/figures/recipe_samples.png
 
 test: $(READY) ## formatting, types, unit tests and a tiny run of the real DAG
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy

@@ -24,10 +24,11 @@ except ConfigError as error:
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
-    lam=r"[0-9.e-]+",
+    recipe=r"[^/]+",
     seed=r"\d+",
     split="train|test",
     variation=r"[^/]+",
+    table="exp1|recipe",
 
 
 BACKBONE = config["backbone"]
@@ -36,6 +37,8 @@ PIPELINE = BACKBONES[BACKBONE]
 WEIGHTS = content_hash(PIPELINE)
 SEEDS = config["seeds"]
 VARIATIONS = rows.variations_of(config)
+FINE_TUNES = rows.fine_tunes_of(config)
+RECIPE_ROWS = rows.recipe_rows_of(config, FINE_TUNES)
 UNCACHED = rows.uncached_name(config)
 GOAL = rows.quality_goal(config)
 TRAIN, EVAL = config["data"]["train"], config["data"]["eval"]
@@ -67,3 +70,4 @@ include: "rules/sample.smk"
 include: "rules/measure.smk"
 include: "rules/tables.smk"
 include: "rules/plane.smk"
+include: "rules/ablations.smk"

@@ -44,8 +44,9 @@ class EncoderCache:
     `KeySteps` or a whole `Plan`, which explains `cut`, `reuse`, `nodes` and `live`. With `parallel` up to `max_parallel` steps
     are decoded a launch, by default 16, on a CPU fewer for large batches (see `LAUNCH_BYTES`); without it one. `prior_noise`
     adds that share of the initial noise to the sample in the second half of the timesteps (0.003 in Faster Diffusion). A
-    ControlNet runs at key steps only: its residuals are part of the features. A compiled UNet stays compiled, as two graphs. Load
-    adapters before: the cache runs the modules that it found.
+    ControlNet runs at key steps only: its residuals are part of the features. A compiled UNet stays compiled, as two graphs.
+    `decoder` is a UNet whose up blocks run between key steps (`fcr_core.reuse_decoder`). Load adapters before: the cache runs
+    the modules that it found.
 
     >>> with EncoderCache(pipe, stride=10):                                 # doctest: +SKIP
     ...     images = pipe(prompts, num_inference_steps=50).images
@@ -67,6 +68,7 @@ class EncoderCache:
         parallel: bool = True,
         max_parallel: int | None = None,
         prior_noise: float = 0.0,
+        decoder: Any = None,
     ) -> None:
         if (keys is None) == (stride is None):
             raise ValueError("give either key steps or a stride: EncoderCache(pipe, stride=10)")
@@ -79,7 +81,7 @@ class EncoderCache:
         self.plan = keys if isinstance(keys, Plan) else Plan(keys or KeySteps.uniform(stride or 1), cut, reuse, nodes, live)
         self.max_parallel = max_parallel if parallel else 1
         self.prior_noise = prior_noise
-        self.split = SplitUNet(self.unet, self.plan.cut, self.plan.live)
+        self.split = SplitUNet(self.unet, self.plan.cut, self.plan.live, decoder)
         if self.called is not self.unet or self.unet._compiled_call_impl is not None:
             self.split.compile()
         self.stats = CacheStats()

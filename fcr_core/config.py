@@ -10,6 +10,9 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from fcr_core.recipe import Recipe
+from fcr_core.variations import TRAINING, ablated_recipes, fine_tunes_of
+
 SCHEMA = Path(__file__).parent.parent / "config" / "config.schema.yaml"
 ALLOWED = {
     "minimum": "must be at least {}",
@@ -39,6 +42,28 @@ def check(config: dict[str, Any], backbones: list[str], datasets: list[str]) -> 
     for section, key in (("sampling", "strides"), ("sampling", "fcr_strides"), ("plane", "strides")):
         for i, stride in enumerate(config[section][key]):
             require(f"{section}.{key}[{i}]", stride, stride <= steps, f"must be at most sampling.steps = {steps}")
+    for section, key in (("ablations", "plans"), ("recipe_table", "rows")):
+        for i, row in enumerate(config[section][key]):
+            at, stride, recipe = f"{section}.{key}[{i}]", row["stride"], row.get("recipe")
+            require(f"{at}.stride", stride, stride <= steps, f"must be at most sampling.steps = {steps}")
+            require(f"{at}.recipe", recipe, recipe is None or recipe in fine_tunes_of(config), "must be a name from recipes")
+    for i, name in enumerate(ablated_recipes(config)):
+        require(f"ablations.recipes[{i}]", name, name in config["recipes"], "must be a name from recipes")
+    used = {*ablated_recipes(config), *(row.get("recipe") for row in config["recipe_table"]["rows"])}
+    for name in used & config["recipes"].keys():
+        fields = {key: value for key, value in config["recipes"][name].items() if key not in TRAINING}
+        check_recipe(name, fields, steps)
+
+
+def check_recipe(name: str, fields: dict[str, Any], steps: int) -> None:
+    """Raise `ConfigError` for a recipe that makes no sense, or whose groups are longer than the sampler's run."""
+    try:
+        recipe = Recipe(**fields)
+    except ValueError as error:
+        raise ConfigError(f"config key recipes.{name}: {error}") from None
+    in_groups = recipe.times == "groups" or recipe.needs_trajectories
+    fits = not in_groups or 2 <= recipe.stride <= steps
+    require(f"recipes.{name}.stride", recipe.stride, fits, f"must be 2 to sampling.steps = {steps}: its pairs are of such groups")
 
 
 def require(key: str, value: Any, holds: bool, allowed: str) -> None:

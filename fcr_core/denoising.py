@@ -54,17 +54,26 @@ class TrainingSet:
             rows.setdefault(concept, []).append(row)
         return [torch.tensor(members) for members in rows.values()]
 
-    def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """`batch` latents and embeddings: a concept drawn uniformly, then one of its images.
+    def draw_rows(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Rows (count,): a concept drawn uniformly, then one of its images.
 
         So the 25 pairs of skin tones of one couple do not outweigh 24 other concepts.
         """
-        concepts = torch.randint(len(self.rows_of_concept), (batch,), generator=generator)
-        uniform = torch.rand(batch, generator=generator)
+        concepts = torch.randint(len(self.rows_of_concept), (count,), generator=generator)
+        uniform = torch.rand(count, generator=generator)
         members = [self.rows_of_concept[concept] for concept in concepts]
-        index = torch.stack([m[int(u * len(m))] for m, u in zip(members, uniform, strict=True)])
-        dropped = torch.rand(batch, 1, 1, generator=generator) < UNCONDITIONAL_SHARE
-        return self.latents[index], torch.where(dropped, self.null_text, self.texts[index])
+        return torch.stack([m[int(u * len(m))] for m, u in zip(members, uniform, strict=True)])
+
+    def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """`batch` latents (B, C, h, w) and embeddings (B, L, D), some of them of ""."""
+        index = self.draw_rows(batch, generator)
+        return self.latents[index], drop_text(self.texts[index], self.null_text, generator)
+
+
+def drop_text(texts: torch.Tensor, null_text: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Embeddings (B, L, D) with `UNCONDITIONAL_SHARE` of them replaced by that of ""."""
+    dropped = torch.rand(len(texts), 1, 1, generator=generator) < UNCONDITIONAL_SHARE
+    return torch.where(dropped, null_text, texts)
 
 
 def encode_training_set(pipe: StableDiffusionPipeline, folder: Path) -> TrainingSet:

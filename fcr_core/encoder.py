@@ -12,67 +12,92 @@ from typing import Any
 import torch
 from torch import nn
 
-# What a block returns: a tensor (conv_in, mid) or (hidden, (residual, ...)) (down blocks).
+# What a block returns: a tensor (conv_in, mid, up blocks) or (hidden, (residual, ...)) (down blocks).
 BlockOutput = Any
 # Any UNet class of diffusers: a module with conv_in, down_blocks, mid_block and up_blocks.
 UNet = Any
-Features = dict[str, BlockOutput]
+# What the up blocks from a cut on read, (B, C, h, w) each, by the name of the block that made it.
+Features = dict[str, tuple[torch.Tensor, ...]]
 
 
 class _EncoderDone(Exception):
-    """Leaves a UNet forward as soon as the decoder would start."""
+    """Leaves a UNet forward as soon as the first up block behind the cut would start."""
 
 
-def encoder_blocks(unet: UNet) -> dict[str, nn.Module]:
-    """The encoder's blocks in order: `conv_in`, `down.0`, ..., `mid`."""
+def blocks_before(unet: UNet, cut: int = 0) -> dict[str, nn.Module]:
+    """The blocks before up block `cut` in order: `conv_in`, `down.0`, ..., `mid`, `up.0`, ..."""
     down = {f"down.{i}": block for i, block in enumerate(unet.down_blocks)}
-    return {"conv_in": unet.conv_in, **down, "mid": unet.mid_block}
+    up = {f"up.{i}": unet.up_blocks[i] for i in range(cut)}
+    return {"conv_in": unet.conv_in, **down, "mid": unet.mid_block, **up}
 
 
 @contextmanager
-def capture(unet: UNet) -> Iterator[Features]:
-    """Record the outputs of the encoder's blocks of every forward inside the block (the last one stays)."""
-    features: Features = {}
+def capture(unet: UNet, cut: int = 0) -> Iterator[dict[str, BlockOutput]]:
+    """Record the outputs of the blocks before `cut` in every forward inside the `with` block; the last forward's stay."""
+    outputs: dict[str, BlockOutput] = {}
 
     def recorder(name: str):
         def record(module: nn.Module, args: tuple, output: BlockOutput) -> None:
-            features[name] = output
+            outputs[name] = output
 
         return record
 
-    handles = [block.register_forward_hook(recorder(name)) for name, block in encoder_blocks(unet).items()]
+    handles = [block.register_forward_hook(recorder(name)) for name, block in blocks_before(unet, cut).items()]
     try:
-        yield features
+        yield outputs
     finally:
         for handle in handles:
             handle.remove()
 
 
-def encode(unet: UNet, *args: Any, **kwargs: Any) -> Features:
-    """Run the encoder only and return the outputs of its blocks; arguments as for the UNet itself."""
+def encode(unet: UNet, *args: Any, cut: int = 0, **kwargs: Any) -> Features:
+    """Run only what lies before up block `cut` and return what the rest would read; arguments as for the UNet itself."""
 
     def stop(module: nn.Module, *_: Any) -> None:
         raise _EncoderDone
 
-    handle = unet.up_blocks[0].register_forward_pre_hook(stop)
+    handle = unet.up_blocks[cut].register_forward_pre_hook(stop)
     try:
-        with capture(unet) as features:
+        with capture(unet, cut) as outputs:
             unet(*args, **kwargs)
     except _EncoderDone:
         pass
     finally:
         handle.remove()
-    return features
+    return features_of(unet, outputs, cut)
 
 
-def consistency_blocks(features: Features) -> list[str]:
-    """All blocks but `conv_in`, which is linear in x_t: consistency there would erase the input."""
-    return [name for name in features if name != "conv_in"]
+def features_of(unet: UNet, outputs: dict[str, BlockOutput], cut: int = 0) -> Features:
+    """What the up blocks from `cut` on read of captured outputs: each resnet one residual, the first also the hidden state.
+
+    At cut 0 that is every residual of the encoder and the output of the mid block.
+    """
+    made = [("conv_in", outputs["conv_in"])]
+    made += [(name, residual) for name in outputs if name.startswith("down.") for residual in outputs[name][1]]
+    read: dict[str, list[torch.Tensor]] = {}
+    for name, tensor in made[: sum(len(block.resnets) for block in unet.up_blocks[cut:])]:
+        read.setdefault(name, []).append(tensor)
+    before = f"up.{cut - 1}" if cut else "mid"
+    return {name: tuple(tensors) for name, tensors in read.items()} | {before: (outputs[before],)}
 
 
-def tensors_of(output: BlockOutput) -> list[torch.Tensor]:
-    """The tensors of a block's output that the decoder reads, each once: (B, C, h, w) each."""
-    if isinstance(output, torch.Tensor):
-        return [output]
-    hidden, residuals = output
-    return [*residuals] if any(hidden is residual for residual in residuals) else [*residuals, hidden]
+def select_blocks(features: Features, blocks: tuple[str, ...] = ()) -> list[str]:
+    """Names of blocks from names and groups; by default all but `conv_in`, which is linear in x_t: consistency erases the input.
+
+    Groups: `early` and `late`, the shallower half of the down blocks (rounded up) and the deeper; `mid` is the mid block.
+
+    >>> select_blocks({"conv_in": (), "down.0": (), "down.1": (), "down.2": (), "mid": ()}, ("early", "mid"))
+    ['down.0', 'down.1', 'mid']
+
+    Raises `ValueError` for a name that is neither, or when nothing is left.
+    """
+    if not blocks:
+        return [name for name in features if name != "conv_in"]
+    down = [name for name in features if name.startswith("down.")]
+    half = (len(down) + 1) // 2
+    groups = {"early": down[:half], "late": down[half:]}
+    wanted = [name for block in blocks for name in groups.get(block, [block])]
+    unknown = [name for name in wanted if name not in features]
+    if unknown or not wanted:
+        raise ValueError(f"no blocks {unknown or list(blocks)}: here are {list(features)} and the groups {list(groups)}")
+    return wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,13 @@ class Measurements:
         """Standard deviation between seeds of the metric's mean: how much a single run can be off."""
         table = self.by_metric[metric]
         return float(table[table["group"] == -1].groupby("seed")["value"].mean().std())
+
+
+def read_rows(rows: list[dict[str, Any]]) -> tuple[dict[str, Variation], dict[str, Measurements]]:
+    """Variations and their measurements by name, from what `fcr_core.variations.rows_json` wrote."""
+    variations = {row["variation"]["name"]: Variation(**row["variation"]) for row in rows}
+    tables = {row["variation"]["name"]: [pd.read_parquet(file) for file in row["files"]] for row in rows}
+    return variations, {name: Measurements(pd.concat(parts, ignore_index=True)) for name, parts in tables.items()}
 
 
 def level(arm: Measurements, metric: str) -> Interval:
@@ -154,7 +162,7 @@ def criteria_table(
     rows = []
     seconds = dict(list(efficiency[efficiency["batch"] == efficiency["batch"].min()].groupby("sampler")))
     for variation in variations:
-        if variation.lam is None:
+        if variation.recipe is None:
             continue
         arm, other = measured[variation.name], measured[goal.name]
         mine, theirs = seconds[variation.sampler], seconds[goal.sampler]

@@ -1,48 +1,91 @@
-"""Fine-tuning with the FCR loss: L = L_denoise + λ · consistency, one full UNet pass and one encoder-only pass a step."""
+"""Fine-tuning by a recipe: which weights learn, and the weighted sum of terms that is the loss of a step."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from diffusers import DDIMScheduler
 from torch import nn
 
-from fcr_core.denoising import TrainingSet, prediction_target
-from fcr_core.encoder import capture, encode
-from fcr_core.loss import draw_time_pairs, feature_distance
-from fcr_core.training import StepLoss
+from fcr_core.denoising import TrainingSet
+from fcr_core.lora import add_lora, merge_lora
+from fcr_core.recipe import Recipe
+from fcr_core.reuse_decoder import decoder_module, own_decoder
+from fcr_core.terms import DecodingTerms, NoisedTerms, RolloutTerms, Terms
+from fcr_core.trajectories import DDIMSteps, Trajectories
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a fine-tune adds to denoising. `max_delta` counts training timesteps; λ = 0 is the control without the FCR term."""
+class TrainedParts:
+    """`learning`: the module whose parameters are trained. `decoder`: the reuse decoder they belong to, if it is one."""
 
-    lam: float
-    max_delta: int = 10
-    distance: str = "mse"
+    unet: Any
+    recipe: Recipe
+    learning: nn.Module
+    decoder: Any = None
+
+    def finished(self) -> Any:
+        """A UNet with the trained weights, adapters folded in. A reuse decoder comes with the base model's other blocks."""
+        if self.recipe.trains == "lora":
+            merge_lora(self.unet)
+        return self.unet if self.decoder is None else self.decoder
 
 
-def fcr_loss(unet: nn.Module, scheduler: DDIMScheduler, data: TrainingSet, recipe: Recipe, batch: int) -> StepLoss:
-    """The loss of one step. The consistency term reuses the features of the denoising pass.
+def trained_parts(unet: Any, recipe: Recipe, lora_rank: int = 16) -> TrainedParts:
+    """What the recipe trains of the UNet, which it prepares for that: frozen, or with adapters."""
+    if recipe.trains == "unet":
+        return TrainedParts(unet, recipe, unet)
+    if recipe.trains == "lora":
+        add_lora(unet, lora_rank)
+        return TrainedParts(unet, recipe, unet)
+    decoder = own_decoder(unet.requires_grad_(False).eval(), recipe.cut)
+    return TrainedParts(unet, recipe, decoder_module(decoder, recipe.cut).requires_grad_(True), decoder)
 
-    At λ = 0 the second pass is still run and logged, without gradients: the control sees the same data, noise and times.
+
+class FineTuneLoss:
+    """The loss of one step of a recipe, a `StepLoss`: all terms are logged, those with a weight are summed.
+
+    `sampling_steps` are those of the sampler that the recipe is for. Raises `ValueError` when the recipe needs trajectories and
+    there are none.
     """
 
-    def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
-        x0, text = data.draw(batch, generator)
-        noise = torch.randn(x0.shape, generator=generator)
-        t, t2 = draw_time_pairs(batch, recipe.max_delta, scheduler.config.num_train_timesteps, generator)
+    def __init__(
+        self,
+        unet: Any,
+        scheduler: DDIMScheduler,
+        data: TrainingSet,
+        recipe: Recipe,
+        batch: int,
+        sampling_steps: int = 50,
+        trajectories: Trajectories | None = None,
+        decoder: Any = None,
+    ) -> None:
+        weights = {
+            "denoise": recipe.denoise,
+            "consistency": recipe.lam,
+            "preserve": recipe.preserve,
+            "decoding": recipe.decoding,
+        }
+        self.weights = {name: weight for name, weight in weights.items() if weight}
+        self.sources: list[Callable[[torch.Generator], Terms]] = []
+        if recipe.trains != "decoder":
+            self.sources.append(NoisedTerms(unet, scheduler, data, recipe, batch, sampling_steps))
+        if not recipe.needs_trajectories:
+            return
+        if trajectories is None:
+            raise ValueError("this recipe needs trajectories of the base model: give --trajectories")
+        ddim = DDIMSteps.of(scheduler, trajectories.steps)
+        if recipe.lam and recipe.source == "rollout":
+            self.sources.append(RolloutTerms(unet, trajectories, ddim, recipe, batch))
+        if recipe.decoding:
+            self.sources.append(DecodingTerms(unet, trajectories, ddim, recipe, batch, decoder))
 
-        with capture(unet) as features:
-            prediction = unet(scheduler.add_noise(x0, noise, t), t, text).sample
-        denoise = F.mse_loss(prediction, prediction_target(scheduler, x0, noise, t))
-        with torch.set_grad_enabled(recipe.lam > 0):
-            features2 = encode(unet, scheduler.add_noise(x0, noise, t2), t2, text)
-            consistency, per_block = feature_distance(features, features2, recipe.distance)
-        loss = denoise + recipe.lam * consistency if recipe.lam > 0 else denoise
-        logged = {"denoise": denoise.item(), "consistency": consistency.item()}
-        return loss, logged | {f"consistency/{name}": value.item() for name, value in per_block.items()}
-
-    return step_loss
+    def __call__(self, step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        terms: Terms = {}
+        for source in self.sources:
+            terms |= source(generator)
+        loss = torch.stack([weight * terms[name] for name, weight in self.weights.items()]).sum()
+        return loss, {name: value.item() for name, value in terms.items()}

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from fcr_core.encoder import Features, consistency_blocks, encode, tensors_of
+from fcr_core.encoder import Features, encode, select_blocks
 
 Distance = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+STOP_GRAD = (None, "key", "reuse")
 
 
 def mse(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -25,11 +27,16 @@ def relative(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return mse(a, b) / a.detach().square().mean()
 
 
-DISTANCES: dict[str, Distance] = {"mse": mse, "relative": relative}
+def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """1 − the cosine of the channels' angle, mean over samples and positions: 0 for parallel features whatever their norms."""
+    return 1 - F.cosine_similarity(a, b, dim=1).mean()
+
+
+DISTANCES: dict[str, Distance] = {"mse": mse, "relative": relative, "cosine": cosine}
 
 
 def feature_distance(
-    features: Features, features2: Features, distance: str = "mse", blocks: Sequence[str] | None = None
+    features: Features, features2: Features, distance: str = "mse", blocks: Sequence[str] = ()
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Distance of two encoder passes: mean over blocks, each the mean over the tensors that the decoder reads.
 
@@ -37,15 +44,18 @@ def feature_distance(
     """
     if distance not in DISTANCES:
         raise ValueError(f"unknown distance {distance!r}: expected one of {sorted(DISTANCES)}")
-    names = consistency_blocks(features) if blocks is None else list(blocks)
-    if unknown := [name for name in names if name not in features]:
-        raise ValueError(f"unknown blocks {unknown}: this UNet has {list(features)}")
     per_block = {}
-    for name in names:
-        pairs = zip(tensors_of(features[name]), tensors_of(features2[name]), strict=True)
+    for name in select_blocks(features, tuple(blocks)):
+        pairs = zip(features[name], features2[name], strict=True)
         per_block[name] = torch.stack([DISTANCES[distance](a, b) for a, b in pairs]).mean()
     loss = torch.stack(list(per_block.values())).mean()
     return loss, {name: value.detach() for name, value in per_block.items()}
+
+
+def feature_norms(features: Features) -> dict[str, torch.Tensor]:
+    """Root mean square of each block's features: consistency by shrinking them would show here."""
+    powers = {name: torch.stack([x.detach().square().mean() for x in tensors]) for name, tensors in features.items()}
+    return {name: power.mean().sqrt() for name, power in powers.items()}
 
 
 def feature_consistency_loss(
@@ -55,28 +65,23 @@ def feature_consistency_loss(
     x_t2: torch.Tensor,
     t2: torch.Tensor,
     encoder_hidden_states: torch.Tensor,
-    blocks: Sequence[str] | None = None,
+    blocks: Sequence[str] = (),
     distance: str = "mse",
+    stop_grad: str | None = None,
+    cut: int = 0,
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """E ‖Enc(x_t) − Enc(x_t2)‖² for latents (B, C, h, w) at integer timesteps t and t2 (B,); two encoder passes, no decoder.
 
-    `blocks` are names from `encoder_blocks(unet)`; the default is all but `conv_in`. Gradients flow through both passes.
+    `x_t` is the key step's sample, whose features would be cached, `x_t2` that of a step which reuses them. `blocks` are names
+    or groups (`fcr_core.encoder.select_blocks`), by default all but `conv_in`. `stop_grad` says through which pass no
+    gradient flows, `None` through both. With `cut` the features are what the sampler caches at that cut.
 
     >>> loss, per_block = feature_consistency_loss(unet, x_t, t, x_t2, t - 10, text)      # doctest: +SKIP
     """
-    first = encode(unet, x_t, t, encoder_hidden_states)
-    second = encode(unet, x_t2, t2, encoder_hidden_states)
-    return feature_distance(first, second, distance, blocks)
-
-
-def draw_time_pairs(
-    batch: int, max_delta: int, num_train_timesteps: int, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Δ ~ U{1..max_delta}, t ~ U{Δ..T-1}; returns (t, t − Δ), each (batch,), 0 <= t − Δ < t < T.
-
-    Δ counts training timesteps: one step of a 50-step sampler spans 20 of them, a stride of 10 spans 200.
-    """
-    delta = torch.randint(1, max_delta + 1, (batch,), generator=generator)
-    uniform = torch.rand(batch, generator=generator)
-    t = delta + (uniform * (num_train_timesteps - delta)).long()
-    return t, t - delta
+    if stop_grad not in STOP_GRAD:
+        raise ValueError(f"unknown stop_grad {stop_grad!r}: expected one of {STOP_GRAD}")
+    with torch.set_grad_enabled(torch.is_grad_enabled() and stop_grad != "key"):
+        key = encode(unet, x_t, t, encoder_hidden_states, cut=cut)
+    with torch.set_grad_enabled(torch.is_grad_enabled() and stop_grad != "reuse"):
+        reuse = encode(unet, x_t2, t2, encoder_hidden_states, cut=cut)
+    return feature_distance(key, reuse, distance, blocks)

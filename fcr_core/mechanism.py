@@ -11,7 +11,7 @@ import torch
 from diffusers import DDIMScheduler
 from torch import nn
 
-from fcr_core.encoder import Features, capture, consistency_blocks, encode, tensors_of
+from fcr_core.encoder import Features, capture, encode, features_of, select_blocks
 
 
 @torch.no_grad()
@@ -23,10 +23,11 @@ def feature_variance(
     deltas: list[int],
     seed: int,
 ) -> pd.DataFrame:
-    """E ‖Enc(x_t) − Enc(x_{t−Δ})‖² of each image, x_t and x_{t−Δ} from the same x_0 and ε (DESIGN §1).
+    """E ‖Enc(x_t) − Enc(x_{t−Δ})‖² of each image and block, x_t and x_{t−Δ} from the same x_0 and ε (DESIGN §1).
 
     `latents` (N, C, h, w) and `texts` (N, L, D). One (t, ε) an image, the same for every Δ and model: t is stratified over
-    (Δ_max, T). Rows: `image`, `delta`, `mse` (the formula), `relative` (each tensor's part divided by its mean square).
+    (Δ_max, T). Rows: `image`, `delta`, `block`, `mse` (the formula), `relative` (each tensor's part divided by its mean
+    square), `norm` (root mean square of the block's features at t).
     """
     generator = torch.Generator().manual_seed(seed)
     count, longest = len(latents), max(deltas)
@@ -37,21 +38,27 @@ def feature_variance(
     rows = []
     for delta in deltas:
         earlier = encode(unet, scheduler.add_noise(latents, noise, t - delta), t - delta, texts)
-        mse, relative = per_image_distances(features, earlier)
-        rows.append(pd.DataFrame({"image": range(count), "delta": delta, "mse": mse, "relative": relative}))
+        for block, (mse, relative) in per_image_distances(features, earlier).items():
+            norm = torch.stack([x.square().flatten(1).mean(1) for x in features[block]]).mean(0).sqrt()
+            values = {"block": block, "mse": mse, "relative": relative, "norm": norm}
+            rows.append(pd.DataFrame({"image": range(count), "delta": delta, **values}))
     return pd.concat(rows, ignore_index=True)
 
 
-def per_image_distances(features: Features, earlier: Features) -> tuple[torch.Tensor, torch.Tensor]:
-    """Raw and relative mean squared difference of each image (N,), averaged as in the loss: over tensors, then over blocks."""
-    raw, scaled = [], []
-    for name in consistency_blocks(features):
-        pairs = list(zip(tensors_of(features[name]), tensors_of(earlier[name]), strict=True))
+def mean_over_blocks(variance: pd.DataFrame) -> pd.DataFrame:
+    """σ²_Δ of each image as the loss averages it: `image`, `delta`, `mse`, `relative`."""
+    return variance.groupby(["delta", "image"], as_index=False, sort=False)[["mse", "relative"]].mean()
+
+
+def per_image_distances(features: Features, earlier: Features) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Raw and relative mean squared difference of each image (N,), (N,), by block; averaged over its tensors as in the loss."""
+    distances = {}
+    for name in select_blocks(features):
+        pairs = list(zip(features[name], earlier[name], strict=True))
         gaps = [(a - b).square().flatten(1).mean(1) for a, b in pairs]
-        powers = [a.square().mean() for a, _ in pairs]
-        raw.append(torch.stack(gaps).mean(0))
-        scaled.append(torch.stack([gap / power for gap, power in zip(gaps, powers, strict=True)]).mean(0))
-    return torch.stack(raw).mean(0), torch.stack(scaled).mean(0)
+        scaled = [gap / a.square().mean() for gap, (a, _) in zip(gaps, pairs, strict=True)]
+        distances[name] = torch.stack(gaps).mean(0), torch.stack(scaled).mean(0)
+    return distances
 
 
 @torch.no_grad()
@@ -64,11 +71,13 @@ def feature_drift(unet: nn.Module, sample: Callable[[], Any]) -> np.ndarray:
     previous: Features = {}
 
     def compare(*_: Any) -> None:
+        features = features_of(unet, outputs)
         if previous:
-            drifts.append(float(per_image_distances(features, previous)[1].mean()))
+            relative = [relative for _, relative in per_image_distances(features, previous).values()]
+            drifts.append(float(torch.stack(relative).mean()))
         previous.update(features)
 
-    with capture(unet) as features:
+    with capture(unet) as outputs:
         handle = unet.register_forward_hook(compare)
         try:
             sample()

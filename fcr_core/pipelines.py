@@ -11,6 +11,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from fcr_core.data.emoji_art import package_folder
 from fcr_core.images import slices
+from fcr_core.reuse_decoder import own_decoder
 
 # A pipeline folder may hold this file instead of a text encoder: {"package", "folder", "max_tokens"}.
 TEXT_ENCODER_REFERENCE = "text_encoder_reference.json"
@@ -35,6 +36,12 @@ def load_pipeline(source: str | Path, unet: str | Path | None = None) -> StableD
         # 7 to 10 % faster on a CPU; on a GPU what half-precision convolutions want.
         part.to(memory_format=torch.channels_last)
     return pipe
+
+
+def load_reuse_decoder(pipe: StableDiffusionPipeline, cut: int, folder: str | Path) -> UNet2DConditionModel:
+    """The decoder of the UNet in `folder`, trained to read reused features; all other weights are shared with the pipeline's."""
+    trained = UNet2DConditionModel.from_pretrained(folder).to(pipe.device, memory_format=torch.channels_last)
+    return own_decoder(pipe.unet, cut, trained.requires_grad_(False).eval())
 
 
 def referenced_text_encoder(reference: Path) -> dict[str, object]:

@@ -27,11 +27,11 @@ def sampler_of(point: Point, guidance: float) -> Sampler:
     return Sampler(point.scheduler, point.steps, point.stride, guidance, point.cut, point.reuse, point.nodes, point.live)
 
 
-def draw(pipe: StableDiffusionPipeline, prompts: pd.DataFrame, sampler: Sampler, file: Path) -> None:
+def draw(pipe: StableDiffusionPipeline, prompts: pd.DataFrame, sampler: Sampler, file: Path, decoder: Any = None) -> None:
     """An .npz of `latents` (N, C, h, w) and `images` (N, H, W, 3) of all prompts, paired with every other sampler's."""
     noise = initial_noise(prompts["prompt_id"].tolist(), SEED, latent_shape(pipe))
     texts = prompts["prompt"].tolist()
-    launches = [launch(pipe, texts[part], noise[part], sampler) for part in slices(len(prompts), LAUNCH)]
+    launches = [launch(pipe, texts[part], noise[part], sampler, decoder) for part in slices(len(prompts), LAUNCH)]
     latents = np.concatenate([latents.float().cpu().numpy() for latents, _ in launches])
     images = np.stack([np.asarray(image) for _, made in launches for image in made])
     with replacing(file) as draft:

@@ -1,4 +1,4 @@
-"""Experiment 1 as a Markdown page: what a person wants to see of the wide table."""
+"""A table as a Markdown page: what a person wants to see of its many columns."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ of cost.
 """
 
 
-def exp1_markdown(table: pd.DataFrame, criteria: pd.DataFrame, real: pd.DataFrame, goal: str) -> str:
+def page(title: str, table: pd.DataFrame, criteria: pd.DataFrame, real: pd.DataFrame, goal: str) -> str:
     """The page: quality, cost, verdicts. `real` holds the floors and real values of `measure_real`."""
     batch = min(int(column.split("_b")[1]) for column in table if column.startswith("speedup_b") and column.count("_") == 1)
     sizes = table.iloc[0]
     intro = f"n = {sizes.n_images} images a row: {sizes.n_prompts} held-out prompts x {sizes.n_seeds} seeds; "
     intro += f"distances of fine-tuned rows to their own uncached output on {table['n_twin_images'].min()} of them."
     parts = [
-        "# Experiment 1",
+        f"# {title}",
         intro,
         quality(table, real),
         EXPLANATION.strip(),

@@ -70,10 +70,15 @@ def latent_shape(pipe: StableDiffusionPipeline) -> tuple[int, int, int]:
     return pipe.unet.config.in_channels, size, size
 
 
-def sample_latents(pipe: StableDiffusionPipeline, prompts: list[str], noise: torch.Tensor, sampler: Sampler) -> torch.Tensor:
-    """Final latents (B, C, h, w) from the pipeline's own `__call__`, encoder-cached when the stride is above 1."""
+def sample_latents(
+    pipe: StableDiffusionPipeline, prompts: list[str], noise: torch.Tensor, sampler: Sampler, decoder: Any = None
+) -> torch.Tensor:
+    """Final latents (B, C, h, w) from the pipeline's own `__call__`, encoder-cached when the stride is above 1.
+
+    `decoder` is a reuse decoder made for the sampler's cut.
+    """
     pipe.scheduler = SCHEDULERS[sampler.scheduler](pipe.scheduler.config)
-    cached = EncoderCache(pipe, sampler.plan) if sampler.stride > 1 else nullcontext()
+    cached = EncoderCache(pipe, sampler.plan, decoder=decoder) if sampler.stride > 1 else nullcontext()
     with cached:
         return pipe(
             prompts,
@@ -92,12 +97,12 @@ def decode_latents(pipe: StableDiffusionPipeline, latents: torch.Tensor) -> list
 
 
 def launch(
-    pipe: StableDiffusionPipeline, prompts: list[str], noise: torch.Tensor, sampler: Sampler
+    pipe: StableDiffusionPipeline, prompts: list[str], noise: torch.Tensor, sampler: Sampler, decoder: Any = None
 ) -> tuple[torch.Tensor, list[Any]]:
     """Latents (B, C, h, w) and images of at most `LAUNCH` prompts, drawn in a launch of exactly that size."""
     count = len(prompts)
     filled = [*prompts, *[""] * (LAUNCH - count)]
-    latents = sample_latents(pipe, filled, torch.cat([noise, torch.zeros(LAUNCH - count, *noise.shape[1:])]), sampler)
+    latents = sample_latents(pipe, filled, torch.cat([noise, torch.zeros(LAUNCH - count, *noise.shape[1:])]), sampler, decoder)
     return latents[:count], decode_latents(pipe, latents)[:count]
 
 
@@ -109,6 +114,7 @@ def sample_to_folder(
     batch: int,
     partial: Path,
     folder: Path,
+    decoder: Any = None,
 ) -> None:
     """Fill `folder` with one PNG a prompt, `latents.npy` (N, C, h, w) and `manifest.parquet`, all row-aligned.
 
@@ -119,14 +125,18 @@ def sample_to_folder(
     for start in tqdm(starts, desc=f"sampling seed {seed}", unit="batch"):
         shard = partial / f"shard-{start:06d}"
         if not shard.exists():
-            _write_shard(pipe, prompts.iloc[start : start + batch], sampler, seed, shard)
+            _write_shard(pipe, prompts.iloc[start : start + batch], sampler, seed, shard, decoder)
     merge_shards([partial / f"shard-{start:06d}" for start in starts], folder)
 
 
-def _write_shard(pipe: StableDiffusionPipeline, prompts: pd.DataFrame, sampler: Sampler, seed: int, shard: Path) -> None:
+def _write_shard(
+    pipe: StableDiffusionPipeline, prompts: pd.DataFrame, sampler: Sampler, seed: int, shard: Path, decoder: Any
+) -> None:
     ids = prompts["prompt_id"].tolist()
     noise = initial_noise(ids, seed, latent_shape(pipe))
-    launches = [launch(pipe, prompts["prompt"].tolist()[part], noise[part], sampler) for part in slices(len(ids), LAUNCH)]
+    launches = [
+        launch(pipe, prompts["prompt"].tolist()[part], noise[part], sampler, decoder) for part in slices(len(ids), LAUNCH)
+    ]
     images = [image for _, decoded in launches for image in decoded]
     with replacing(shard) as draft:
         draft.mkdir()

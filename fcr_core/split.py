@@ -29,12 +29,13 @@ class SplitUNet:
     `cut` counts up blocks, 0 = the whole decoder, as in Faster Diffusion (arXiv 2312.09608). With `live` the shallow blocks
     of the encoder, those whose residuals the decoded up blocks read, run on the sample, and only the hidden state is taken
     from the features: DeepCache (arXiv 2312.00858) at the granularity of blocks. Otherwise the outputs of the first decoded
-    block's head are kept in place of its inputs (`fcr_core.head`), where it has one.
+    block's head are kept in place of its inputs (`fcr_core.head`), where it has one. `decoder` is a UNet whose up blocks
+    `decode` runs in place of the UNet's own (`fcr_core.reuse_decoder`).
 
     Raises `ValueError` when the UNet has no up block `cut`.
     """
 
-    def __init__(self, unet: UNet, cut: int = 0, live: bool = False) -> None:
+    def __init__(self, unet: UNet, cut: int = 0, live: bool = False, decoder: UNet | None = None) -> None:
         blocks = len(unet.up_blocks)
         if not 0 <= cut < blocks:
             raise ValueError(f"cut {cut}: {type(unet).__name__} has the up blocks 0 to {blocks - 1}")
@@ -42,7 +43,7 @@ class SplitUNet:
         self._outputs: dict[str, Any] = {}
         self.cut, self.live = cut, live
         self.head = not live and bool(head_of(unet.up_blocks[cut]))
-        self._whole, self._decoder = self._recording_copy(unet), self._decoding_copy(unet)
+        self._whole, self._decoder = self._recording_copy(unet), self._decoding_copy(decoder or unet)
 
     def whole(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, Features]:
         """The UNet's prediction and the features; arguments as for its `forward`."""

@@ -1,24 +1,32 @@
-"""One resumable training loop for every network: checkpoints, EMA, a log and a progress bar."""
+"""One resumable training loop for every network: checkpoints, EMA, early stopping, logs and a progress bar."""
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 from diffusers.training_utils import EMAModel
+from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from fcr_core.early_stopping import EarlyStopping
 from fcr_core.files import replacing
 
 log = logging.getLogger(__name__)
 
 # (step, generator of that step) -> (scalar loss, numbers to log)
 StepLoss = Callable[[int, torch.Generator], tuple[torch.Tensor, dict[str, float]]]
+
+AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+# A logged `norm/...` this many times its first value is an explosion: in sound fine-tunes norms move by a few per cent.
+EXPLODED = 100
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
@@ -28,10 +36,11 @@ def step_generator(seed: int, step: int) -> torch.Generator:
 
 @dataclass
 class TrainingRun:
-    """A network in training and everything a checkpoint must hold.
+    """A network in training and everything a checkpoint must hold; parameters that need no gradient are left alone.
 
-    A run that was killed goes on from the last checkpoint in `state_dir`; see `fcr_core.jobs.partial_work` for a folder that
-    forgets checkpoints made under other settings.
+    `accumulate` losses make one step. `precision`: "fp32", or autocast to "bf16" or "fp16". `early`: when to stop before the last
+    step. `events`: a folder for TensorBoard. A run that was killed goes on from the last checkpoint in `state_dir`; see
+    `fcr_core.jobs.partial_work` for a folder that forgets checkpoints made under other settings.
     """
 
     model: torch.nn.Module
@@ -42,15 +51,20 @@ class TrainingRun:
     warmup: int = 0
     cooldown: float = 0.0
     weight_decay: float = 1e-2
+    accumulate: int = 1
+    precision: str = "fp32"
+    early: EarlyStopping | None = None
+    events: Path | None = None
     step: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=self.lr, betas=(0.9, 0.999), weight_decay=self.weight_decay
-        )
+        self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.trained, lr=self.lr, betas=(0.9, 0.999), weight_decay=self.weight_decay)
         # decay(n) = min(ema_decay, (1 + n) / (10 + n)): usable after a few dozen steps.
-        self.ema = EMAModel(self.model.parameters(), decay=self.ema_decay)
+        self.ema = EMAModel(self.trained, decay=self.ema_decay)
+        self.device = next(self.model.parameters()).device.type
+        self.scaler = torch.amp.GradScaler(self.device, enabled=self.precision == "fp16")
 
     @property
     def checkpoint(self) -> Path:
@@ -58,13 +72,8 @@ class TrainingRun:
 
     def save(self) -> None:
         """Write the whole state under a temporary name and rename it."""
-        state = {
-            "step": self.step,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "ema": self.ema.state_dict(),
-            "history": self.history,
-        }
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self._parts().items()}
+        state |= {"step": self.step, "history": self.history}
         with replacing(self.checkpoint) as draft:
             torch.save(state, draft)
 
@@ -73,25 +82,52 @@ class TrainingRun:
         if not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.ema.load_state_dict(state["ema"])
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
         self.step, self.history = state["step"], state["history"]
         log.info("resuming at step %d", self.step)
 
+    def _parts(self) -> dict[str, Any]:
+        """What a checkpoint holds the state of, by name."""
+        parts = {"model": self.model, "optimizer": self.optimizer, "ema": self.ema, "scaler": self.scaler}
+        return parts | ({"early": self.early} if self.early else {})
+
     def run(self, steps: int, step_loss: StepLoss, checkpoint_every: int, name: str) -> None:
-        """Train until `steps` optimizer steps are done in all, then leave the EMA weights in the model."""
+        """Train until `steps` optimizer steps are done in all, or stopped early; leaves the EMA (or best) weights in the model.
+
+        Raises `FloatingPointError` when the loss is no longer finite or features explode; the last checkpoint is from before.
+        """
         self.resume()
         self.model.train()
+        writer = SummaryWriter(self.events, purge_step=self.step + 1) if self.events else None
         with tqdm(total=steps, initial=self.step, desc=name, unit="step", mininterval=2) as bar:
-            while self.step < steps:
+            while self.step < steps and not (self.early and self.early.stopped):
                 logged = self._one_step(step_loss, steps)
                 bar.update()
                 bar.set_postfix({key: f"{value:.4g}" for key, value in logged.items()}, refresh=False)
+                self._validate()
+                if writer:
+                    for key, value in self.history[-1].items():
+                        writer.add_scalar(key, value, self.step)
                 if self.step % checkpoint_every == 0 or self.step == steps:
                     self.save()
-        self.ema.copy_to(self.model.parameters())
+        if writer:
+            writer.close()
+        self.ema.copy_to(self.trained)
+        if self.early:
+            self.early.restore(self.trained)
         self.model.eval()
+
+    def _validate(self) -> None:
+        """Mini-validation with the EMA weights in the model."""
+        if self.early is None or self.step % self.early.every:
+            return
+        self.ema.store(self.trained)
+        self.ema.copy_to(self.trained)
+        self.model.eval()
+        self.history[-1]["validation"] = self.early.update(self.trained)
+        self.model.train()
+        self.ema.restore(self.trained)
 
     def _lr_factor(self, steps: int) -> float:
         """Linear warm-up, constant, then linear to 0 over the last `cooldown` share of the steps."""
@@ -103,16 +139,36 @@ class TrainingRun:
         start = time.perf_counter()
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * self._lr_factor(steps)
-        loss, logged = step_loss(self.step, step_generator(self.seed, self.step))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        parts = [self._backward(step_loss, self.step * self.accumulate + i) for i in range(self.accumulate)]
+        logged = {key: sum(part[key] for part in parts) / self.accumulate for key in parts[0]}
+        self._check(logged)
+        self.scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        self.ema.step(self.model.parameters())
+        self.ema.step(self.trained)
         self.step += 1
-        logged = {"loss": loss.item(), **logged}
         self.history.append({"step": self.step, **logged, "seconds": time.perf_counter() - start})
         return logged
+
+    def _backward(self, step_loss: StepLoss, index: int) -> dict[str, float]:
+        dtype = AUTOCAST[self.precision]
+        with torch.autocast(self.device, dtype, enabled=dtype is not None):
+            loss, logged = step_loss(index, step_generator(self.seed, index))
+        self.scaler.scale(loss / self.accumulate).backward()
+        return {"loss": loss.item(), **logged}
+
+    def _check(self, logged: dict[str, float]) -> None:
+        """Stop before a step that would spoil the weights."""
+        first = self.history[0] if self.history else logged
+        for key, value in logged.items():
+            exploded = key.startswith("norm/") and value > EXPLODED * first[key]
+            if not math.isfinite(value) or exploded:
+                raise FloatingPointError(
+                    f"{key} is {value:.4g} at step {self.step + 1} ({first[key]:.4g} at the first): "
+                    f"lower the learning rate or the weight of that term; the last checkpoint is kept in {self.state_dir}"
+                )
 
     def cost(self) -> dict[str, float]:
         """Steps, and hours as steps times the median time of a step: pauses and other work on the machine left out."""

@@ -10,14 +10,55 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Variation:
-    """One row: `lam` is None for the base model; `sampler` names the way of sampling, shared by rows of equal cost."""
+    """One row: `recipe` is None for the base model; `sampler` names the way of sampling, shared by rows of equal cost."""
 
     name: str
-    lam: str | None
+    recipe: str | None
     sampler: str
     scheduler: str
     steps: int
     stride: int
+    cut: int = 0
+    reuse: str = "hold"
+    nodes: int | None = None
+
+
+@dataclass(frozen=True)
+class FineTune:
+    """One fine-tune: its name in tables, the fields of `fcr_core.recipe.Recipe`, and how long and how fast it trains."""
+
+    label: str
+    recipe: dict[str, Any]
+    training: dict[str, Any]
+
+
+# What a recipe in the config may say of its training; `finetune` says what it does not.
+TRAINING = ("steps", "batch", "accumulate", "lr", "cooldown", "ema", "precision", "lora_rank", "checkpoint_every")
+
+
+def fine_tunes_of(config: dict[str, Any]) -> dict[str, FineTune]:
+    """All fine-tunes by name: one a λ of Experiment 1, and the section `recipes`."""
+    section = config["finetune"]
+    shared = {key: section[key] for key in TRAINING if key in section}
+    plan = {"max_delta": max_delta_in_train_steps(config), "distance": section["distance"]}
+    names = {lam: lambda_name(lam) for lam in section["lambdas"]}
+    tunes = {f"lambda{name}": FineTune(f"FCR({name})", {"lam": lam, **plan}, shared) for lam, name in names.items()}
+    for name, recipe in config["recipes"].items():
+        training = {key: value for key, value in recipe.items() if key in TRAINING}
+        fields = {key: value for key, value in recipe.items() if key not in TRAINING}
+        tunes[name] = FineTune(name, fields, shared | training)
+    return tunes
+
+
+def training_arguments(training: dict[str, Any]) -> list[str]:
+    """For the command line of the fine-tune: `--lr=1e-05 --lora-rank=8 ...`."""
+    return [f"--{key.replace('_', '-')}={value}" for key, value in training.items()]
+
+
+def sampler_name(stride: int, cut: int = 0, reuse: str = "hold", nodes: int | None = None) -> str:
+    """`FD-10`, `FD-5-cut2-nodes2-linear`: what differs from Faster Diffusion is named."""
+    parts = [f"cut{cut}"] * (cut > 0) + [f"nodes{nodes}"] * (nodes is not None) + [reuse] * (reuse != "hold")
+    return "-".join([f"FD-{stride}", *parts])
 
 
 def lambda_name(lam: float) -> str:
@@ -45,7 +86,7 @@ def variations_of(config: dict[str, Any]) -> dict[str, Variation]:
     rows += [Variation(f"FD-{s}", None, f"FD-{s}", "ddim", sampling["steps"], s) for s in sampling["strides"]]
     for lam in map(lambda_name, config["finetune"]["lambdas"]):
         for s in sampling["fcr_strides"]:
-            rows.append(Variation(f"FCR({lam})-FD-{s}", lam, f"FD-{s}", "ddim", sampling["steps"], s))
+            rows.append(Variation(f"FCR({lam})-FD-{s}", f"lambda{lam}", f"FD-{s}", "ddim", sampling["steps"], s))
     return {row.name: row for row in rows}
 
 
@@ -57,6 +98,51 @@ def max_delta_in_train_steps(config: dict[str, Any], num_train_timesteps: int = 
     return finetune["max_delta"]
 
 
+def recipe_rows_of(config: dict[str, Any], tunes: dict[str, FineTune]) -> dict[str, Variation]:
+    """The rows of the recipe table by name: the base model uncached, plain solvers, then the rows of the config."""
+    section, steps = config["recipe_table"], config["sampling"]["steps"]
+    rows = [Variation(uncached_name(config), None, uncached_name(config), "ddim", steps, 1)]
+    for scheduler, form in (("ddim", "DDIM-{}"), ("dpm++", "DPM++{}")):
+        names = [(form.format(count), count) for count in section[scheduler]]
+        rows += [Variation(name, None, name, scheduler, count, 1) for name, count in names]
+    for row in section["rows"]:
+        plan = PLAN | {key: row[key] for key in PLAN if key in row}
+        sampler, recipe = sampler_name(**plan), row.get("recipe")
+        name = f"{tunes[recipe].label}-{sampler}" if recipe else sampler
+        rows.append(Variation(name, recipe, sampler, "ddim", steps, **plan))
+    return {row.name: row for row in rows}
+
+
+PLAN: dict[str, Any] = {"stride": 10, "cut": 0, "reuse": "hold", "nodes": None}
+
+
+def cell_plans(config: dict[str, Any], recipe: str | None = None) -> dict[str, dict[str, Any]]:
+    """The cached samplers of one cell of the ablation grid, by name: the grid's, and the one that the recipe is made for.
+
+    A reuse decoder reads the features of its own sampler alone.
+    """
+    fields = config["recipes"][recipe] if recipe else {}
+    grid = [PLAN | plan for plan in config["ablations"]["plans"]]
+    own = [PLAN | {key: fields[key] for key in PLAN if key in fields}] if fields.get("decoding") else []
+    plans = own if fields.get("trains") == "decoder" else [*grid, *own]
+    return {sampler_name(**plan): plan for plan in plans}
+
+
+def ablated_recipes(config: dict[str, Any]) -> list[str]:
+    """The recipes of the ablation grid."""
+    named = config["ablations"]["recipes"]
+    return list(config["recipes"]) if named == "all" else named
+
+
+def ablation_goal(config: dict[str, Any]) -> str:
+    """`FD-10`: the sampler at which the recipes of the grid are compared, the second of its plans."""
+    return list(cell_plans(config))[1]
+
+
+def plans_json(config: dict[str, Any], recipe: str | None = None) -> str:
+    return json.dumps(cell_plans(config, recipe))
+
+
 def deltas_of(config: dict[str, Any], num_train_timesteps: int = 1000) -> list[int]:
     """The Δ, in training timesteps, at which σ²_Δ is measured: 1..10 and the span of each stride in use."""
     sampling = config["sampling"]
@@ -64,12 +150,18 @@ def deltas_of(config: dict[str, Any], num_train_timesteps: int = 1000) -> list[i
     return sorted({*range(1, 11), *(num_train_timesteps // sampling["steps"] * stride for stride in strides)})
 
 
+def sampler_json(variation: Variation) -> str:
+    """How a row is sampled, for the command line: the fields of `fcr_core.sampling.Sampler` but the guidance scale."""
+    return json.dumps(sampler_fields(variation))
+
+
+def sampler_fields(variation: Variation) -> dict[str, Any]:
+    return {key: getattr(variation, key) for key in ("scheduler", "steps", "stride", "cut", "reuse", "nodes")}
+
+
 def samplers_json(variations: Iterable[Variation]) -> str:
-    """The distinct ways of sampling, for the command line: rows that differ in weights alone cost the same."""
-    samplers = {
-        v.sampler: {"name": v.sampler, "scheduler": v.scheduler, "steps": v.steps, "stride": v.stride} for v in variations
-    }
-    return json.dumps(list(samplers.values()))
+    """The distinct ways of sampling by name, for the command line: rows that differ in weights alone cost the same."""
+    return json.dumps({variation.sampler: sampler_fields(variation) for variation in variations})
 
 
 def rows_json(variations: Iterable[Variation], measurements: dict[str, list[str]]) -> str:

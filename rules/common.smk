@@ -4,7 +4,7 @@ SET_METRICS = ["kid", "frechet_pca", "class_score"]
 
 
 def model_of(variation):
-    return "base" if variation.lam is None else f"FCR({variation.lam})"
+    return FINE_TUNES[variation.recipe].label if variation.recipe else "base"
 
 
 def folders_of(files):
@@ -17,12 +17,27 @@ def script(name, *more):
     return code_hash(f"workflow_scripts/{name}.py", *more)
 
 
-def unets_of(lam, seeds=SEEDS):
-    """The fine-tuned weights behind a variation, one a seed; none for the base model."""
-    if lam is None:
+def unets_of(recipe, seeds=SEEDS):
+    """The weights that a recipe trained, one a seed; none for the base model."""
+    if recipe is None:
         return []
-    unet = f"results/finetune/{BACKBONE}/lambda{lam}/seed{{seed}}/unet/diffusion_pytorch_model.safetensors"
+    unet = f"results/finetune/{BACKBONE}/{recipe}/seed{{seed}}/unet/diffusion_pytorch_model.safetensors"
     return expand(unet, seed=seeds)
+
+
+def trajectories_of(recipe):
+    made = FINE_TUNES[recipe].recipe
+    needed = made.get("decoding") or made.get("source") == "rollout"
+    return [f"results/trajectories/{BACKBONE}/{TRAIN}.safetensors"] if needed else []
+
+
+def trains_decoder(recipe):
+    return recipe is not None and FINE_TUNES[recipe].recipe.get("trains") == "decoder"
+
+
+def replaced_unets(recipe, seeds=SEEDS):
+    """As `unets_of`, but none for a reuse decoder: at key steps its model is the base model."""
+    return [] if trains_decoder(recipe) else unets_of(recipe, seeds)
 
 
 def samples_of(variation, seeds=SEEDS):
@@ -30,8 +45,10 @@ def samples_of(variation, seeds=SEEDS):
 
 
 def twin_of(variation):
-    """The uncached row of the same weights."""
-    return UNCACHED if variation.lam is None else f"FCR({variation.lam})-{UNCACHED}"
+    """The uncached row of the same weights. A reuse decoder's is that of the base model, bit for bit."""
+    if variation.recipe is None or trains_decoder(variation.recipe):
+        return UNCACHED
+    return f"{FINE_TUNES[variation.recipe].label}-{UNCACHED}"
 
 
 def measurements_of(variation):
@@ -45,16 +62,48 @@ def measurements_of(variation):
     ]
 
 
-MEASUREMENTS = {row.name: measurements_of(row) for row in VARIATIONS.values()}
+TITLES = {"exp1": "Experiment 1", "recipe": "Recipes"}
+# How the cost of each table's rows is measured.
+CLOCK = {"exp1": config["efficiency"], "recipe": config["recipe_table"]}
+# The rows of each table, by its name.
+TABLES = {"exp1": VARIATIONS, "recipe": RECIPE_ROWS}
+ROWS = VARIATIONS | RECIPE_ROWS
+
+
+def measurements_of_table(table):
+    return {row.name: measurements_of(row) for row in TABLES[table].values()}
 
 
 # What is sampled beside the rows of the table: each fine-tuned model uncached, on fewer prompts.
 TWINS = {
-    twin_of(row): rows.Variation(twin_of(row), row.lam, UNCACHED, "ddim", config["sampling"]["steps"], 1)
-    for row in VARIATIONS.values()
-    if row.lam is not None
+    twin_of(row): rows.Variation(twin_of(row), row.recipe, UNCACHED, "ddim", config["sampling"]["steps"], 1)
+    for row in ROWS.values()
+    if replaced_unets(row.recipe)
 }
-SAMPLED = VARIATIONS | TWINS
+SAMPLED = ROWS | TWINS
 
 
-LAM_OF_MODEL = {model_of(row): row.lam for row in VARIATIONS.values()}
+RECIPE_OF_MODEL = {model_of(row): row.recipe for row in ROWS.values()}
+
+
+def weights_argument(recipe, files):
+    """What stands in for the pipeline's UNet, or for its decoder between key steps."""
+    return [f"{'--decoder' if trains_decoder(recipe) else '--unet'}={folder}" for folder in folders_of(files)]
+
+
+def variations_in(samples):
+    """results/samples/{variation}/...; nothing of what a checkpoint has still to decide."""
+    return ["".join(Path(file).parts[2:3]) for file in samples]
+
+
+def preserving_rows(wildcards):
+    """The cached rows of the recipe table that no criterion of quality rules out; known once they are judged."""
+    import pandas as pd
+
+    from fcr_core.recipe_criteria import preserving
+
+    return preserving(pd.read_csv(checkpoints.recipe_criteria.get().output.table))
+
+
+def drawn_rows(wildcards):
+    return list(VARIATIONS) if wildcards.table == "exp1" else [UNCACHED, GOAL, *preserving_rows(wildcards)]

@@ -117,7 +117,7 @@ rule measure_lit:
 rule measure_pairs:
     input:
         samples=lambda wildcards: samples_of(wildcards.variation),
-        own=lambda wildcards: samples_of(twin_of(VARIATIONS[wildcards.variation])),
+        own=lambda wildcards: samples_of(twin_of(ROWS[wildcards.variation])),
         base=samples_of(UNCACHED),
     output:
         "results/metrics/pairs/{variation}.parquet",
@@ -144,7 +144,7 @@ rule measure_pairs:
 
 rule measure_variance:
     input:
-        unets=lambda wildcards: unets_of(LAM_OF_MODEL[wildcards.model]),
+        unets=lambda wildcards: replaced_unets(RECIPE_OF_MODEL[wildcards.model]),
         data=f"results/data/{EVAL}/prompts.parquet",
         prompts=f"results/prompts/{EVAL}.parquet",
     output:
@@ -198,11 +198,11 @@ rule measure_efficiency:
     input:
         f"results/prompts/{EVAL}.parquet",
     output:
-        "results/metrics/efficiency.parquet",
+        "results/metrics/efficiency/{table}.parquet",
     log:
-        "logs/measure_efficiency.log",
+        "logs/measure_efficiency/{table}.log",
     benchmark:
-        "results/benchmarks/measure_efficiency.tsv"
+        "results/benchmarks/measure_efficiency/{table}.tsv"
     conda:
         ENV
     # All cores: nothing may run beside a timing.
@@ -215,10 +215,10 @@ rule measure_efficiency:
         versions=VERSIONS,
         weights=WEIGHTS,
         pipeline=PIPELINE,
-        samplers=rows.samplers_json(VARIATIONS.values()),
+        samplers=lambda wildcards: rows.samplers_json(TABLES[wildcards.table].values()),
         guidance=config["sampling"]["guidance"],
-        batches=config["efficiency"]["batches"],
-        repeats=config["efficiency"]["repeats"],
+        batches=lambda wildcards: CLOCK[wildcards.table]["batches"],
+        repeats=lambda wildcards: CLOCK[wildcards.table]["repeats"],
         device=config["device"],
     shell:
         "python -m workflow_scripts.measure_efficiency --pipeline {params.pipeline:q} --prompts {input:q}"

@@ -1,10 +1,10 @@
-# Images of one variation and seed. `{model}` is `base` or `FCR(λ)`; a twin is the same model sampled uncached.
+# Images of one variation and seed; a twin is the same model sampled uncached.
 
 
 rule sample:
     input:
         prompts=f"results/prompts/{EVAL}.parquet",
-        unet=lambda wildcards: unets_of(SAMPLED[wildcards.variation].lam, [wildcards.seed]),
+        unet=lambda wildcards: unets_of(SAMPLED[wildcards.variation].recipe, [wildcards.seed]),
     output:
         f"results/samples/{{variation}}/{EVAL}/clean/seed{{seed}}/manifest.parquet",
     log:
@@ -22,11 +22,11 @@ rule sample:
         versions=VERSIONS,
         weights=WEIGHTS,
         pipeline=PIPELINE,
-        unet=lambda wildcards, input: [f"--unet={folder}" for folder in folders_of(input.get("unet", []))],
+        unet=lambda wildcards, input: weights_argument(SAMPLED[wildcards.variation].recipe, input.get("unet", [])),
         n_prompts=lambda wildcards: (
             config["sampling"]["twin_prompts"] if wildcards.variation in TWINS else config["data"]["prompts"]
         ),
-        row=lambda wildcards: SAMPLED[wildcards.variation],
+        sampler=lambda wildcards: rows.sampler_json(SAMPLED[wildcards.variation]),
         guidance=config["sampling"]["guidance"],
         batch=config["sampling"]["batch"],
         device=config["device"],
@@ -34,6 +34,5 @@ rule sample:
     shell:
         "python -m workflow_scripts.sample --pipeline {params.pipeline:q} {params.unet:q}"
         " --prompts {input.prompts:q} --count {params.n_prompts}"
-        " --scheduler {params.row.scheduler} --steps {params.row.steps} --stride {params.row.stride}"
-        " --guidance {params.guidance} --seed {wildcards.seed} --batch {params.batch} --device {params.device}"
+        " --sampler {params.sampler:q} --guidance {params.guidance} --seed {wildcards.seed} --batch {params.batch} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

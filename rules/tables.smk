@@ -1,42 +1,78 @@
 # From measurements to the table, its verdicts and its figures. No torch here: editing statistics reruns seconds.
 
 
-rule exp1_table:
+rule table:
     input:
-        measurements=sorted({file for files in MEASUREMENTS.values() for file in files}),
-        efficiency="results/metrics/efficiency.parquet",
+        measurements=lambda wildcards: sorted(
+            {file for files in measurements_of_table(wildcards.table).values() for file in files}
+        ),
+        efficiency="results/metrics/efficiency/{table}.parquet",
         real="results/metrics/real.parquet",
     output:
-        table="results/exp1_table.csv",
-        readable="results/exp1_table.md",
-        criteria="results/criteria.csv",
+        table="results/{table}_table.csv",
+        readable="results/{table}_table.md",
+        criteria="results/{table}_criteria.csv",
     log:
-        "logs/exp1_table.log",
+        "logs/table/{table}.log",
     benchmark:
-        "results/benchmarks/exp1_table.tsv"
+        "results/benchmarks/table/{table}.tsv"
     conda:
         ENV
     params:
-        code=script("exp1_table"),
-        rows=rows.rows_json(VARIATIONS.values(), MEASUREMENTS),
+        code=script("table"),
+        rows=lambda wildcards: rows.rows_json(TABLES[wildcards.table].values(), measurements_of_table(wildcards.table)),
+        title=lambda wildcards: TITLES[wildcards.table],
         goal=GOAL,
         uncached=UNCACHED,
     shell:
-        "python -m workflow_scripts.exp1_table --rows {params.rows:q} --efficiency {input.efficiency:q} --real {input.real:q}"
-        " --goal {params.goal} --uncached {params.uncached} --out {output.table:q} --readable {output.readable:q}"
-        " --criteria {output.criteria:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.table --rows {params.rows:q} --efficiency {input.efficiency:q} --real {input.real:q}"
+        " --title {params.title:q} --goal {params.goal} --uncached {params.uncached} --out {output.table:q}"
+        " --readable {output.readable:q} --criteria {output.criteria:q} 2>&1 | tee {log:q}"
+
+
+# The stopping rule: what fails to preserve quality here is left out of what follows, by `preserving_rows`.
+checkpoint recipe_criteria:
+    input:
+        measurements=sorted({file for files in measurements_of_table("recipe").values() for file in files}),
+        efficiency="results/metrics/efficiency/recipe.parquet",
+        decoders=[
+            file
+            for row in RECIPE_ROWS.values()
+            if trains_decoder(row.recipe)
+            for file in unets_of(row.recipe, SEEDS[:1])
+        ],
+    output:
+        table="results/criteria.csv",
+        readable="results/criteria.md",
+    log:
+        "logs/recipe_criteria.log",
+    benchmark:
+        "results/benchmarks/recipe_criteria.tsv"
+    conda:
+        ENV
+    params:
+        code=script("recipe_criteria"),
+        rows=rows.rows_json(RECIPE_ROWS.values(), measurements_of_table("recipe")),
+        decoders=json.dumps(
+            {row.name: unets_of(row.recipe)[0] for row in RECIPE_ROWS.values() if trains_decoder(row.recipe)}
+        ),
+        goal=GOAL,
+    shell:
+        "python -m workflow_scripts.recipe_criteria --rows {params.rows:q} --decoders {params.decoders:q}"
+        " --efficiency {input.efficiency:q} --goal {params.goal} --readable {output.readable:q} --out {output.table:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule plot_tradeoff:
     input:
-        table="results/exp1_table.csv",
+        table="results/{table}_table.csv",
         real="results/metrics/real.parquet",
     output:
-        "results/figures/exp1_tradeoff.png",
+        "results/figures/{table}_tradeoff.png",
     log:
-        "logs/plot_tradeoff.log",
+        "logs/plot_tradeoff/{table}.log",
     benchmark:
-        "results/benchmarks/plot_tradeoff.tsv"
+        "results/benchmarks/plot_tradeoff/{table}.tsv"
     conda:
         ENV
     params:
@@ -49,21 +85,21 @@ rule plot_tradeoff:
 
 rule plot_samples:
     input:
-        samples=[samples_of(name, SEEDS[:1])[0] for name in VARIATIONS],
+        samples=lambda wildcards: [samples_of(name, SEEDS[:1])[0] for name in drawn_rows(wildcards)],
         data=f"results/data/{EVAL}/prompts.parquet",
     output:
-        "results/figures/exp1_samples.png",
+        "results/figures/{table}_samples.png",
     log:
-        "logs/plot_samples.log",
+        "logs/plot_samples/{table}.log",
     benchmark:
-        "results/benchmarks/plot_samples.tsv"
+        "results/benchmarks/plot_samples/{table}.tsv"
     conda:
         ENV
     params:
         code=script("plot_samples"),
         samples=lambda wildcards, input: folders_of(input.samples),
         data=subpath(input.data, parent=True),
-        names=list(VARIATIONS),
+        names=lambda wildcards, input: variations_in(input.samples),
     shell:
         "python -m workflow_scripts.plot_samples --samples {params.samples:q} --names {params.names:q} --data {params.data:q}"
         " --out {output:q} 2>&1 | tee {log:q}"

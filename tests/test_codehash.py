@@ -22,7 +22,7 @@ def tree(tmp_path):
 
 
 def hashes(root):
-    return {name: code_hash(f"workflow_scripts/{name}.py", root=root) for name in ("finetune", "sample", "exp1_table")}
+    return {name: code_hash(f"workflow_scripts/{name}.py", root=root) for name in ("finetune", "sample", "table")}
 
 
 def changed(before, after):
@@ -34,8 +34,8 @@ def changed(before, after):
     [
         ("fcr_core/loss.py", "(a - b).square().mean()", "(a - b).abs().mean()", {"finetune"}),
         ("fcr_core/cache.py", "LAUNCH_STEPS = 16", "LAUNCH_STEPS = 8", {"sample"}),
-        ("fcr_core/files.py", "indent=2", "indent=4", {"finetune", "sample", "exp1_table"}),
-        ("fcr_core/stats.py", "0.975", "0.995", {"exp1_table"}),
+        ("fcr_core/files.py", "indent=2", "indent=4", {"finetune", "sample", "table"}),
+        ("fcr_core/stats.py", "0.975", "0.995", {"table"}),
         ("fcr_core/loss.py", '"""Mean squared difference', '"""The mean squared difference', set()),
         ("fcr_core/loss.py", "Distance = Callable", "# a comment\nDistance = Callable", set()),
         ("fcr_core/metrics/kid.py", "** 3", "** 2", set()),

@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from fcr_core.denoising import TrainingSet, denoising_loss
-from fcr_core.finetune import Recipe, fcr_loss
+from fcr_core.early_stopping import EarlyStopping
+from fcr_core.finetune import FineTuneLoss
+from fcr_core.recipe import Recipe
 from fcr_core.training import TrainingRun
 
 from .unets import built
@@ -15,20 +17,87 @@ def data() -> TrainingSet:
     return TrainingSet(latents, texts, torch.zeros(1, 3, 8), ["cat", "dog", "dog", "dog", "dog", "dog"])
 
 
-def trained(scheduler, data, folder, stops: list[int], lam: float = 0.1) -> tuple[dict, list]:
+def trained(scheduler, data, folder, stops: list[int], lam: float = 0.1, recipe=None, **options) -> tuple[dict, list]:
     """Weights and log of a run that is stopped and started anew at each of `stops`."""
     for steps in stops:
         unet = built("UNet2DCondition")
-        run = TrainingRun(unet, folder, lr=1e-3, seed=7, ema_decay=0.9, warmup=2)
-        run.run(steps, fcr_loss(unet, scheduler, data, Recipe(lam), 4), checkpoint_every=2, name="test")
+        early = EarlyStopping(lambda unet=unet: unet.conv_in.weight.abs().mean().item(), every=2, patience=1000)
+        run = TrainingRun(unet, folder, lr=1e-3, seed=7, ema_decay=0.9, warmup=2, **options, early=early)
+        loss = FineTuneLoss(unet, scheduler, data, recipe or Recipe(lam=lam), 4)
+        run.run(steps, loss, checkpoint_every=2, name="test")
     return unet.state_dict(), [{k: v for k, v in row.items() if k != "seconds"} for row in run.history]
 
 
-def test_a_resumed_run_ends_bit_identical_to_an_uninterrupted_one(scheduler, data, tmp_path):
-    whole, log = trained(scheduler, data, tmp_path / "whole", [6])
-    resumed, resumed_log = trained(scheduler, data, tmp_path / "resumed", [2, 4, 6])
+@pytest.mark.parametrize("options", [{}, {"accumulate": 2}, {"precision": "bf16"}], ids=str)
+def test_a_resumed_run_ends_bit_identical_to_an_uninterrupted_one(scheduler, data, tmp_path, options):
+    recipe = Recipe(lam=0.1, preserve=1.0, min_snr=5.0)
+    whole, log = trained(scheduler, data, tmp_path / "whole", [6], recipe=recipe, **options)
+    resumed, resumed_log = trained(scheduler, data, tmp_path / "resumed", [2, 4, 6], recipe=recipe, **options)
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
     assert log == resumed_log and len(log) == 6
+
+
+def test_accumulated_losses_make_the_gradient_of_their_mean(scheduler, data, tmp_path):
+    """Two micro-batches with one gradient each, against one step on the mean of both losses."""
+    unets = [built("UNet2DCondition") for _ in range(2)]
+    losses = [FineTuneLoss(unet, scheduler, data, Recipe(), 4) for unet in unets]
+
+    def both(step, generator):
+        parts = [losses[1](index, torch.Generator().manual_seed(7 * 1_000_003 + index))[0] for index in (0, 1)]
+        return sum(parts) / 2, {}
+
+    for unet, loss, accumulate in zip(unets, (losses[0], both), (2, 1), strict=True):
+        TrainingRun(unet, tmp_path / str(accumulate), lr=1e-3, seed=7, ema_decay=0.0, accumulate=accumulate).run(
+            1, loss, 1, "test"
+        )
+    for a, b in zip(unets[0].parameters(), unets[1].parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("broken", ["denoise", "norm/mid"])
+def test_a_run_that_breaks_says_so_and_keeps_the_last_good_checkpoint(scheduler, data, tmp_path, broken):
+    unet = built("UNet2DCondition")
+    sound = FineTuneLoss(unet, scheduler, data, Recipe(), 4)
+
+    def breaks(step, generator):
+        loss, logged = sound(step, generator)
+        return loss, logged | ({broken: float("nan") if broken == "denoise" else 1e6} if step == 4 else {})
+
+    run = TrainingRun(unet, tmp_path, lr=1e-3, seed=7)
+    with pytest.raises(FloatingPointError, match=rf"{broken} is .* at step 5 .*: lower the learning rate .* kept in"):
+        run.run(10, breaks, checkpoint_every=2, name="test")
+    again = TrainingRun(built("UNet2DCondition"), tmp_path, lr=1e-3, seed=7)
+    again.resume()
+    assert again.step == 4 and all(p.isfinite().all() for p in again.model.parameters())
+
+
+def test_training_stops_early_with_the_best_weights(scheduler, data, tmp_path):
+    unet = built("UNet2DCondition")
+    distances = iter([3.0, 1.0, 2.0, 6.0, 9.0, 9.0, 9.0, 9.0])
+    seen = []
+
+    def measure():
+        seen.append(unet.conv_in.weight.detach().clone())
+        return next(distances)
+
+    early = EarlyStopping(measure, every=1, window=2, patience=2)
+    run = TrainingRun(unet, tmp_path, lr=1e-3, seed=7, ema_decay=0.0, early=early)
+    run.run(8, FineTuneLoss(unet, scheduler, data, Recipe(), 4), checkpoint_every=1, name="test")
+    # Means of two: 3, 2, 1.5, 4, 7.5: best at the third, two without a fall at the fifth.
+    assert run.step == 5 and early.averages == [3.0, 2.0, 1.5, 4.0, 7.5]
+    assert torch.equal(unet.conv_in.weight, seen[2])
+
+
+def test_tensorboard_gets_every_logged_number(scheduler, data, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    unet = built("UNet2DCondition")
+    run = TrainingRun(unet, tmp_path, lr=1e-3, seed=7, events=tmp_path / "events")
+    run.run(3, FineTuneLoss(unet, scheduler, data, Recipe(lam=0.1), 4), checkpoint_every=3, name="test")
+    events = EventAccumulator(str(tmp_path / "events")).Reload()
+    logged = {"loss", "denoise", "consistency", "consistency/mid", "norm/mid", "seconds"}
+    assert logged <= set(events.Tags()["scalars"])
+    assert [event.value for event in events.Scalars("denoise")] == pytest.approx([row["denoise"] for row in run.history])
 
 
 def test_the_control_sees_the_same_data_and_logs_the_term_it_does_not_train(scheduler, data, tmp_path):

@@ -19,7 +19,7 @@ from .workspace import ROOT, Workspace
 
 FCR = "results/samples/FCR(0.10)-FD-3/twemoji/clean/seed0"
 FINETUNE = "results/finetune/pocket/lambda0.10/seed0"
-TABLES = {"exp1_table": 1, "plot_tradeoff": 1}
+TABLES = {"table": 1, "plot_tradeoff": 1}
 
 
 def readme_blocks() -> list[str]:
@@ -68,10 +68,37 @@ def test_the_main_command_writes_table_verdicts_and_figures(ran):
     # Of all held-out images: eight drawn ones may score above them, but real pairs must match better than chance (0).
     assert (table["kid_effnet_real"].abs() < 0.05).all()
     assert table["lit_score_real"].nunique() == 1 and (table["lit_score_real"] > 0).all()
-    criteria = pd.read_csv(ran.folder / "results" / "criteria.csv")
+    criteria = pd.read_csv(ran.folder / "results" / "exp1_criteria.csv")
     assert set(criteria["verdict"]) <= {"met", "not met", "inconclusive"}
     for figure in ("exp1_tradeoff", "exp1_samples"):
         assert (ran.folder / "results" / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_recipes_are_judged_by_the_same_dag(ran):
+    result = ran.bash("snakemake --cores 2 results/recipe_table.csv results/figures/recipe_samples.png")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    criteria = pd.read_csv(ran.folder / "results" / "criteria.csv")
+    own = "decoder-5-cut2-linear-FD-2-cut2-linear"
+    assert list(dict.fromkeys(criteria["variation"])) == ["FCR(0.10)-FD-3", own]
+    assert set(criteria["verdict"]) <= {"met", "not met", "inconclusive"} and len(criteria) == 2 * 10
+    table = pd.read_csv(ran.folder / "results" / "recipe_table.csv").set_index("variation")
+    # At key steps a reuse decoder's model is the base model: one uncached output, so one distance.
+    assert table.loc[own, "latent_mse_own"] == table.loc[own, "latent_mse_base"] > 0
+    assert "All met by:" in (ran.folder / "results" / "criteria.md").read_text()
+
+
+def test_the_ablation_grid_is_measured_by_the_same_dag(ran):
+    result = ran.bash("snakemake --cores 2 results/figures/ablation_grid.png")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    ablations = pd.read_csv(ran.folder / "results" / "ablations.csv")
+    mechanism = pd.read_csv(ran.folder / "results" / "mechanism.csv").set_index(["recipe", "block", "delta"])
+    fits = pd.read_csv(ran.folder / "results" / "mechanism_fit.csv")
+    assert set(ablations["recipe"]) == {"base", "control", "relative", "cosine", "decoder-5-cut2-linear"}
+    assert set(ablations.query("recipe == 'decoder-5-cut2-linear'")["sampler"]) == {"FD-2-cut2-linear"}
+    assert (ablations.query("recipe == 'control'")["difference"] == 0).all()
+    assert mechanism.loc[("control", "mid", 10), "variance_change"] == 0
+    blocks = mechanism.loc["relative"].xs(10, level="delta")["variance"]
+    assert blocks["all"] == pytest.approx(blocks.drop("all").mean()) and (fits["n_models"] == 4).all()
 
 
 def test_the_sampler_plane_is_drawn_by_the_same_dag(ran):

@@ -17,7 +17,7 @@ from workflow_scripts import cli
 
 def work(args: argparse.Namespace) -> None:
     pipe = load_pipeline(args.pipeline).to(args.device)
-    samplers = {row["name"]: Sampler(row["scheduler"], row["steps"], row["stride"], args.guidance) for row in args.samplers}
+    samplers = {name: Sampler(**fields, guidance=args.guidance) for name, fields in args.samplers.items()}
     flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
     prompts = pd.read_parquet(args.prompts)
     tables = []
@@ -42,7 +42,7 @@ if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--prompts", type=Path, required=True)
-    parser.add_argument("--samplers", type=json.loads, required=True, help="JSON list of {name, scheduler, steps, stride}")
+    parser.add_argument("--samplers", type=json.loads, required=True, help="fields of fcr_core.sampling.Sampler by name, as JSON")
     parser.add_argument("--guidance", type=float, required=True)
     parser.add_argument("--batches", type=int, nargs="+", required=True)
     parser.add_argument("--repeats", type=int, required=True)

@@ -9,7 +9,7 @@ from diffusers import UNet2DConditionModel
 from fcr_core.data.prepared import images_of
 from fcr_core.images import to_pixels
 from fcr_core.measurements import write_rows
-from fcr_core.mechanism import feature_variance
+from fcr_core.mechanism import feature_variance, mean_over_blocks
 from fcr_core.pipelines import encode_images, encode_prompts, load_pipeline
 from workflow_scripts import cli
 
@@ -26,7 +26,7 @@ def work(args: argparse.Namespace) -> None:
     rows = []
     for seed, unet in zip(args.seeds if args.unets else args.seeds[:1], unets, strict=True):
         table = feature_variance(unet.eval(), pipe.scheduler, latents, texts, args.deltas, NOISE_SEED)
-        for row in table.itertuples():
+        for row in mean_over_blocks(table).itertuples():
             base = {"seed": seed, "prompt_id": ids[row.image]}
             rows.append(base | {"metric": f"feature_variance_d{row.delta}", "value": row.mse})
             rows.append(base | {"metric": f"feature_variance_relative_d{row.delta}", "value": row.relative})

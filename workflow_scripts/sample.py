@@ -1,6 +1,7 @@
 """Sample images for a list of prompts; killed, it goes on after the last finished batch."""
 
 import argparse
+import json
 import shutil
 import time
 from pathlib import Path
@@ -10,27 +11,29 @@ import pandas as pd
 from fcr_core.codehash import content_hash
 from fcr_core.files import replacing, write_json
 from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
-from fcr_core.pipelines import load_pipeline
-from fcr_core.sampling import LAUNCH, SCHEDULERS, Sampler, sample_to_folder
+from fcr_core.pipelines import load_pipeline, load_reuse_decoder
+from fcr_core.sampling import LAUNCH, Sampler, sample_to_folder
 from workflow_scripts import cli
 
-RESULT_SETTINGS = ("pipeline", "scheduler", "steps", "stride", "guidance", "seed", "count", "batch", "code")
+RESULT_SETTINGS = ("pipeline", "sampler", "guidance", "seed", "count", "batch", "code")
 
 
 def work(args: argparse.Namespace) -> None:
     started = time.time()
     settings = {key: getattr(args, key) for key in RESULT_SETTINGS}
     settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.prompts)]
-    if args.unet:
-        settings["inputs"].append(sha256_of(args.unet / "diffusion_pytorch_model.safetensors"))
+    for kind in ("unet", "decoder"):
+        if folder := getattr(args, kind):
+            settings["inputs"].append(kind + sha256_of(folder / "diffusion_pytorch_model.safetensors"))
     if finished_by_another(args.out, "manifest.parquet", settings):
         return
     prompts = pd.read_parquet(args.prompts).head(args.count)
     pipe = load_pipeline(args.pipeline, unet=args.unet).to(args.device)
-    sampler = Sampler(args.scheduler, args.steps, args.stride, args.guidance)
+    sampler = Sampler(**args.sampler, guidance=args.guidance)
+    decoder = load_reuse_decoder(pipe, sampler.cut, args.decoder) if args.decoder else None
     partial = partial_work(args.out, settings)
     with replacing(args.out) as draft:
-        sample_to_folder(pipe, prompts, sampler, args.seed, args.batch, partial, draft)
+        sample_to_folder(pipe, prompts, sampler, args.seed, args.batch, partial, draft, decoder)
         write_json(draft / "run.json", run_record(settings, started))
     shutil.rmtree(partial)
 
@@ -39,11 +42,10 @@ if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--unet", type=Path, help="folder of a fine-tuned UNet that replaces the pipeline's own")
+    parser.add_argument("--decoder", type=Path, help="folder of a UNet whose decoder was trained to read reused features")
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--count", type=int, required=True, help="use the first so many prompts")
-    parser.add_argument("--scheduler", choices=sorted(SCHEDULERS), required=True)
-    parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--stride", type=int, default=1, help="distance between key steps; 1 = uncached")
+    parser.add_argument("--sampler", type=json.loads, required=True, help="fields of fcr_core.sampling.Sampler as JSON")
     parser.add_argument("--guidance", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--batch", type=int, default=LAUNCH, help="images a shard")

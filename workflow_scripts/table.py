@@ -1,4 +1,4 @@
-"""The table of Experiment 1: exp1_table.csv for machines, exp1_table.md for reading, criteria.csv with the verdicts."""
+"""A table of variations: one CSV for machines, one page for reading, one CSV with the verdicts on the plan's criteria."""
 
 import argparse
 import json
@@ -6,24 +6,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.exp1 import Measurements, criteria_table, exp1_table
+from fcr_core.exp1 import criteria_table, exp1_table, read_rows
 from fcr_core.files import replacing
-from fcr_core.readable import exp1_markdown
-from fcr_core.variations import Variation
+from fcr_core.readable import page
 from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
-    variations = {row["variation"]["name"]: Variation(**row["variation"]) for row in args.rows}
-    measured = {
-        row["variation"]["name"]: Measurements(pd.concat([pd.read_parquet(file) for file in row["files"]], ignore_index=True))
-        for row in args.rows
-    }
+    variations, measured = read_rows(args.rows)
     efficiency, real = pd.read_parquet(args.efficiency), pd.read_parquet(args.real)
     table = exp1_table(variations.values(), measured, efficiency, real, variations[args.goal], args.uncached)
     criteria = criteria_table(variations.values(), measured, efficiency, variations[args.goal], args.uncached)
     with replacing(args.readable) as draft:
-        draft.write_text(exp1_markdown(table, criteria, real, args.goal))
+        draft.write_text(page(args.title, table, criteria, real, args.goal))
     with replacing(args.criteria) as draft:
         criteria.to_csv(draft, index=False)
     with replacing(args.out) as draft:
@@ -35,6 +30,7 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=json.loads, required=True, help="JSON list of {variation, files}")
     parser.add_argument("--efficiency", type=Path, required=True)
     parser.add_argument("--real", type=Path, required=True, help="written by measure_real")
+    parser.add_argument("--title", required=True, help="of the page")
     parser.add_argument("--goal", required=True, help="the row that differences are against")
     parser.add_argument("--uncached", required=True, help="the row that every FLOP limit is against")
     parser.add_argument("--readable", type=Path, required=True)

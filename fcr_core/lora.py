@@ -1,0 +1,22 @@
+"""Low-rank adapters for a short fine-tune (Hu et al., 2021, arXiv 2106.09685), in attention and in the resnets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peft import LoraConfig
+
+# FCR acts on features of resnets as much as on attention; most recipes for images adapt attention alone.
+TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "conv_shortcut"]
+
+
+def add_lora(unet: Any, rank: int) -> None:
+    """Freeze the UNet and add adapters that begin as zero."""
+    unet.requires_grad_(False)
+    unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS))
+
+
+def merge_lora(unet: Any) -> None:
+    """Fold the adapters into the weights and remove them."""
+    unet.fuse_lora()
+    unet.unload_lora()

@@ -1,0 +1,114 @@
+"""Does a recipe do what it should? Each cached row of the recipe table against FD-5 and against plain solvers of its latency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import pandas as pd
+
+from fcr_core.criteria import Criterion
+from fcr_core.exp1 import Measurements, difference
+from fcr_core.stats import Interval, ratio_of_medians
+from fcr_core.variations import Variation
+
+FRECHET, KID, LIT = "frechet_pca64_effnet", "kid_effnet", "lit_score"
+DISTANCES = {"st_lpips_alex": "ST-LPIPS", "latent_mse": "latent MSE"}
+# Against the quality goal, FD-5 of the base model.
+QUALITY = {
+    FRECHET: Criterion("Fréchet distance (PCA-64, EfficientNet-lite0), relative change", "at most", 0.05),
+    KID: Criterion("KID (EfficientNet-lite0), difference", "at most", 0.0),
+    LIT: Criterion("LiT score, relative change", "at least", -0.02),
+}
+OWN = Criterion("ST-LPIPS to the model's own uncached output, difference", "at most", 0.0)
+MEMORY_LIMIT, SPEED_LIMIT = 0.02, 1.4
+SOLVERS = {"ddim": "DDIM", "dpm++": "DPM++"}
+
+
+def recipe_criteria(
+    variations: Iterable[Variation],
+    measured: dict[str, Measurements],
+    efficiency: pd.DataFrame,
+    goal: Variation,
+    decoder_bytes: dict[str, int],
+) -> pd.DataFrame:
+    """A verdict for each cached row and criterion. `decoder_bytes`: the size of a row's own reuse decoder."""
+    variations = list(variations)
+    rows = []
+    for row in variations:
+        if row.stride == 1 or row == goal:
+            continue
+        judged = quality_of(measured[row.name], measured[goal.name])
+        judged += cost_of(row, goal, efficiency, decoder_bytes.get(row.name, 0))
+        judged += against_solvers(row, variations, measured, efficiency)
+        for criterion, interval in judged:
+            claim = f"{criterion.direction} {criterion.limit:g}"
+            verdict = {"verdict": criterion.verdict(interval)}
+            rows.append({"variation": row.name, "criterion": criterion.name, "claim": claim} | asdict(interval) | verdict)
+    return pd.DataFrame(rows)
+
+
+def quality_of(mine: Measurements, goals: Measurements) -> list[tuple[Criterion, Interval]]:
+    changes = {
+        FRECHET: mine.jackknifed(FRECHET).relative_change(goals.jackknifed(FRECHET)),
+        KID: difference(mine, goals, KID),
+        LIT: mine.jackknifed(LIT).relative_change(goals.jackknifed(LIT)),
+    }
+    judged = [(QUALITY[key], interval) for key, interval in changes.items()]
+    return [*judged, (OWN, difference(mine, goals, "st_lpips_alex_own"))]
+
+
+def cost_of(row: Variation, goal: Variation, efficiency: pd.DataFrame, extra: int) -> list[tuple[Criterion, Interval]]:
+    """Speed-up over the goal and peak of tensors, with the weights of the row's own decoder, at each batch size."""
+    judged = []
+    for batch, table in efficiency.groupby("batch"):
+        mine, theirs = (table[table["sampler"] == name].sort_values("repeat") for name in (row.sampler, goal.sampler))
+        faster = ratio_of_medians(theirs["seconds"].to_numpy(), mine["seconds"].to_numpy())
+        memory = (mine["peak_tensor_bytes"].iloc[0] + extra) / theirs["peak_tensor_bytes"].iloc[0] - 1
+        judged.append((Criterion(f"speed-up at batch {batch}", "at least", SPEED_LIMIT), faster))
+        name = f"peak tensor memory at batch {batch}, relative change"
+        judged.append((Criterion(name, "at most", MEMORY_LIMIT), Interval(*[memory] * 5)))
+    return judged
+
+
+def against_solvers(
+    row: Variation, variations: list[Variation], measured: dict[str, Measurements], efficiency: pd.DataFrame
+) -> list[tuple[Criterion, Interval]]:
+    """Distance to the base model's uncached output, less that of each solver at no less than the row's latency."""
+    judged = []
+    for scheduler, title in SOLVERS.items():
+        solvers = [other for other in variations if other.scheduler == scheduler and other.stride == 1]
+        rival = rival_of(row, [other for other in solvers if other != variations[0]], efficiency)
+        for metric, name in DISTANCES.items():
+            claim = f"{name} to the base model's uncached output, less {title}'s ({rival.name})"
+            gap = difference(measured[row.name], measured[rival.name], f"{metric}_base")
+            judged.append((Criterion(claim, "at most", 0.0), gap))
+    return judged
+
+
+def rival_of(row: Variation, solvers: list[Variation], efficiency: pd.DataFrame) -> Variation:
+    """The solver with the fewest steps that takes no less time than the row at the largest batch; else the slowest."""
+    largest = efficiency[efficiency["batch"] == efficiency["batch"].max()]
+    seconds = largest.groupby("sampler")["seconds"].median()
+    ordered = sorted(solvers, key=lambda other: seconds[other.sampler])
+    return next((other for other in ordered if seconds[other.sampler] >= seconds[row.sampler]), ordered[-1])
+
+
+def preserving(criteria: pd.DataFrame) -> list[str]:
+    """The stopping rule: names of the rows for which no criterion of quality is "not met"."""
+    names = [criterion.name for criterion in (*QUALITY.values(), OWN)]
+    failed = criteria[criteria["criterion"].isin(names) & (criteria["verdict"] == "not met")]["variation"]
+    return [str(name) for name in criteria["variation"].unique() if name not in set(failed)]
+
+
+def criteria_page(criteria: pd.DataFrame, goal: str) -> str:
+    """Which rows meet everything, then each row's verdicts."""
+    met = [str(name) for name, table in criteria.groupby("variation", sort=False) if (table["verdict"] == "met").all()]
+    lines = ["# Criteria", f"Against {goal} of the base model. All met by: {', '.join(met) or 'no row'}."]
+    for name, table in criteria.groupby("variation", sort=False):
+        shown = table[["criterion", "claim", "verdict"]].copy()
+        shown.insert(2, "measured (one-sided 95 % bounds)", [
+            f"{r.value:.4g} [{r.lower_bound:.4g}, {r.upper_bound:.4g}]" for r in table.itertuples()
+        ])  # fmt: skip
+        lines += [f"## {name}", shown.to_markdown(index=False, disable_numparse=True)]
+    return "\n\n".join(lines) + "\n"

@@ -1,0 +1,135 @@
+# The ablation grid: one cell a recipe and seed. make ablations
+
+CELL = "results/ablations/{recipe}/seed{seed}.parquet"
+BASE_CELL = expand(CELL, recipe="base", seed=0)[0]
+BASE_UNCACHED = "results/ablations/base/uncached.npz"
+CELLS = expand(CELL, recipe=rows.ablated_recipes(config), seed=config["ablations"]["seeds"])
+
+
+rule measure_base:
+    input:
+        data=f"results/data/{EVAL}/prompts.parquet",
+        prompts=f"results/prompts/{EVAL}.parquet",
+    output:
+        cell=BASE_CELL,
+        uncached=BASE_UNCACHED,
+    log:
+        "logs/measure_base.log",
+    benchmark:
+        "results/benchmarks/measure_base.tsv"
+    conda:
+        ENV
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+    params:
+        code=script("measure_cell"),
+        versions=VERSIONS,
+        weights=WEIGHTS,
+        pipeline=PIPELINE,
+        data=subpath(input.data, parent=True),
+        plans=rows.plans_json(config),
+        deltas=config["ablations"]["deltas"],
+        n_prompts=config["ablations"]["prompts"],
+        steps=config["sampling"]["steps"],
+        guidance=config["sampling"]["guidance"],
+        device=config["device"],
+    shell:
+        "python -m workflow_scripts.measure_cell --pipeline {params.pipeline:q} --data {params.data:q} --prompts {input.prompts:q}"
+        " --keep-uncached {output.uncached:q} --count {params.n_prompts} --plans {params.plans:q} --deltas {params.deltas}"
+        " --steps {params.steps} --guidance {params.guidance} --device {params.device}"
+        " --code {params.code} --threads {threads} --out {output.cell:q} 2>&1 | tee {log:q}"
+
+
+rule measure_cell:
+    input:
+        unet=lambda wildcards: unets_of(wildcards.recipe, [wildcards.seed]),
+        base=BASE_UNCACHED,
+        data=f"results/data/{EVAL}/prompts.parquet",
+        prompts=f"results/prompts/{EVAL}.parquet",
+    output:
+        CELL,
+    log:
+        "logs/measure_cell/{recipe}_seed{seed}.log",
+    benchmark:
+        "results/benchmarks/measure_cell/{recipe}_seed{seed}.tsv"
+    wildcard_constraints:
+        recipe="(?!base/)[^/]+",
+    conda:
+        ENV
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+    params:
+        code=script("measure_cell"),
+        versions=VERSIONS,
+        weights=WEIGHTS,
+        pipeline=PIPELINE,
+        unet=lambda wildcards, input: weights_argument(wildcards.recipe, input.unet),
+        data=subpath(input.data, parent=True),
+        plans=lambda wildcards: rows.plans_json(config, wildcards.recipe),
+        deltas=config["ablations"]["deltas"],
+        n_prompts=config["ablations"]["prompts"],
+        steps=config["sampling"]["steps"],
+        guidance=config["sampling"]["guidance"],
+        device=config["device"],
+    shell:
+        "python -m workflow_scripts.measure_cell --pipeline {params.pipeline:q} {params.unet:q} --base {input.base:q}"
+        " --data {params.data:q} --prompts {input.prompts:q} --count {params.n_prompts} --plans {params.plans:q}"
+        " --deltas {params.deltas} --steps {params.steps} --guidance {params.guidance} --device {params.device}"
+        " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule ablation_tables:
+    input:
+        cells=CELLS,
+        base=BASE_CELL,
+    output:
+        table="results/ablations.csv",
+        mechanism="results/mechanism.csv",
+        fit="results/mechanism_fit.csv",
+    log:
+        "logs/ablation_tables.log",
+    benchmark:
+        "results/benchmarks/ablation_tables.tsv"
+    conda:
+        ENV
+    params:
+        code=script("ablation_tables"),
+        cells=json.dumps(
+            {"base": [BASE_CELL]}
+            | {
+                recipe: expand(CELL, recipe=recipe, seed=config["ablations"]["seeds"])
+                for recipe in rows.ablated_recipes(config)
+            }
+        ),
+        plan=rows.ablation_goal(config),
+    shell:
+        "python -m workflow_scripts.ablation_tables --cells {params.cells:q} --plan {params.plan}"
+        " --mechanism {output.mechanism:q} --fit {output.fit:q} --out {output.table:q} 2>&1 | tee {log:q}"
+
+
+rule plot_ablations:
+    input:
+        table="results/ablations.csv",
+        mechanism="results/mechanism.csv",
+        fit="results/mechanism_fit.csv",
+    output:
+        grid="results/figures/ablation_grid.png",
+        mechanism="results/figures/ablation_mechanism.png",
+    log:
+        "logs/plot_ablations.log",
+    benchmark:
+        "results/benchmarks/plot_ablations.tsv"
+    conda:
+        ENV
+    params:
+        code=script("plot_ablations"),
+        plan=rows.ablation_goal(config),
+        delta=max(config["ablations"]["deltas"]),
+    shell:
+        "python -m workflow_scripts.plot_ablations --ablations {input.table:q} --mechanism {input.mechanism:q} --fit {input.fit:q}"
+        " --plan {params.plan} --delta {params.delta} --mechanism-figure {output.mechanism:q} --out {output.grid:q}"
+        " 2>&1 | tee {log:q}"
