@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import cycle
 
 import matplotlib
 
@@ -28,27 +29,28 @@ DODGE = 9
 
 
 def colour_of(name: str) -> str:
-    if name.startswith("FCR(0)"):
+    """Plain solvers, cached sampling of the base model, the controls, and fine-tunes."""
+    if name.startswith(("FCR(0)", "control")):
         return CONTROL
-    if name.startswith("FCR"):
-        return FCR
-    return CACHED if name.startswith("FD") else PLAIN
+    if name.startswith("FD"):
+        return CACHED
+    return FCR if "FD-" in name else PLAIN
 
 
-def tradeoff(table: pd.DataFrame, real: pd.DataFrame, goal: str) -> Figure:
-    """One panel a metric: x = milliseconds an image at batch 1 with quartiles, y = the metric with its 95 % interval.
+def tradeoff(table: pd.DataFrame, real: pd.DataFrame, goal: str, batch: int) -> Figure:
+    """One panel a metric: x = milliseconds an image at `batch` with quartiles, y = the metric with its 95 % interval.
 
     A grey tick at each point's height marks the latency that its FLOPs allow at the uncached row's speed.
     """
     figure, axes = plt.subplots(1, len(PANELS), figsize=(13, 5.4), layout="constrained")
     floors = real.groupby("metric")["value"].mean()
     for axis, (metric, title) in zip(axes, PANELS.items(), strict=True):
-        draw_panel(axis, table, metric)
+        draw_panel(axis, table, metric, f"latency_ms_b{batch}")
         if metric in floors:
             axis.axhline(floors[metric], color="0.6", linestyle=":", label="real images: two halves")
         axis.set_title(title, fontsize=10)
-        axis.set_xlabel("ms an image at batch 1 (quartiles); rows of equal cost side by side")
-        axis.set_xlim(0, 1.1 * table["latency_ms_b1_q75"].max())
+        axis.set_xlabel(f"ms an image at batch {batch} (quartiles); rows of equal cost side by side")
+        axis.set_xlim(0, 1.1 * table[f"latency_ms_b{batch}_q75"].max())
         axis.set_ylim(0, 1.05 * table[f"{metric}_high"].max())
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize=9)
@@ -58,17 +60,17 @@ def tradeoff(table: pd.DataFrame, real: pd.DataFrame, goal: str) -> Figure:
     return figure
 
 
-def draw_panel(axis: Axes, table: pd.DataFrame, metric: str) -> None:
-    allowed = table["latency_ms_b1"].iloc[0] / table["flop_limit_vs_uncached"]
+def draw_panel(axis: Axes, table: pd.DataFrame, metric: str, latency: str) -> None:
+    allowed = table[latency].iloc[0] / table["flop_limit_vs_uncached"]
     axis.scatter(allowed, table[metric], marker="|", s=160, color="0.5", label="latency its FLOPs allow", zorder=1)
-    same_cost = table.groupby("latency_ms_b1").cumcount()
-    for shift, marker, (_, row) in zip(same_cost, MARKERS, table.iterrows(), strict=False):
-        name, x, y = str(row["variation"]), row["latency_ms_b1"], row[metric]
+    same_cost = table.groupby(latency).cumcount()
+    for shift, marker, (_, row) in zip(same_cost, cycle(MARKERS), table.iterrows(), strict=False):
+        name, x, y = str(row["variation"]), row[latency], row[metric]
         beside = axis.transData + ScaledTranslation(DODGE * shift / 72, 0, axis.figure.dpi_scale_trans)
         axis.errorbar(
             x,
             y,
-            xerr=[[x - row["latency_ms_b1_q25"]], [row["latency_ms_b1_q75"] - x]],
+            xerr=[[x - row[f"{latency}_q25"]], [row[f"{latency}_q75"] - x]],
             yerr=[[y - row[f"{metric}_low"]], [row[f"{metric}_high"] - y]],
             fmt=marker,
             capsize=3,

@@ -65,6 +65,8 @@ def measurements_of(variation):
 TITLES = {"exp1": "Experiment 1", "recipe": "Recipes"}
 # How the cost of each table's rows is measured.
 CLOCK = {"exp1": config["efficiency"], "recipe": config["recipe_table"]}
+# The first of Experiment 1, a single image; for recipes the largest, where solvers of equal latency are compared.
+DRAWN_BATCH = {"exp1": config["efficiency"]["batches"][0], "recipe": max(config["recipe_table"]["batches"])}
 # The rows of each table, by its name.
 TABLES = {"exp1": VARIATIONS, "recipe": RECIPE_ROWS}
 ROWS = VARIATIONS | RECIPE_ROWS

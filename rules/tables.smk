@@ -78,8 +78,9 @@ rule plot_tradeoff:
     params:
         code=script("plot_tradeoff"),
         goal=GOAL,
+        batch=lambda wildcards: DRAWN_BATCH[wildcards.table],
     shell:
-        "python -m workflow_scripts.plot_tradeoff --table {input.table:q} --real {input.real:q} --goal {params.goal}"
+        "python -m workflow_scripts.plot_tradeoff --table {input.table:q} --real {input.real:q} --goal {params.goal} --batch {params.batch}"
         " --out {output:q} 2>&1 | tee {log:q}"
 
 

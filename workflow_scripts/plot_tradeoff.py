@@ -11,7 +11,7 @@ from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
-    figure = tradeoff(pd.read_csv(args.table), pd.read_parquet(args.real), args.goal)
+    figure = tradeoff(pd.read_csv(args.table), pd.read_parquet(args.real), args.goal, args.batch)
     with replacing(args.out) as draft:
         figure.savefig(draft, dpi=150)
 
@@ -21,4 +21,5 @@ if __name__ == "__main__":
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--real", type=Path, required=True)
     parser.add_argument("--goal", required=True)
+    parser.add_argument("--batch", type=int, required=True, help="images at which latency was measured")
     cli.run(parser, work)
