@@ -11,6 +11,7 @@ from fcr_core.backbones import BACKBONES
 from fcr_core.codehash import code_hash, content_hash, package_versions
 from fcr_core.config import ConfigError, check
 from fcr_core.data import DATASETS
+from fcr_core.recipe import Recipe
 
 
 configfile: "config.yaml"

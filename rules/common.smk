@@ -26,8 +26,7 @@ def unets_of(recipe, seeds=SEEDS):
 
 
 def trajectories_of(recipe):
-    made = FINE_TUNES[recipe].recipe
-    needed = made.get("decoding") or made.get("source") == "rollout"
+    needed = Recipe(**FINE_TUNES[recipe].recipe).needs_trajectories
     return [f"results/trajectories/{BACKBONE}/{TRAIN}.safetensors"] if needed else []
 
 
