@@ -31,9 +31,16 @@ class CachedDecoding:
     Only whole groups are drawn: of stride 15 in 50 steps not the last, which has five.
     """
 
-    def __init__(self, split: SplitUNet, trajectories: Trajectories, ddim: DDIMSteps, plan: Plan) -> None:
+    def __init__(
+        self,
+        split: SplitUNet,
+        trajectories: Trajectories,
+        ddim: DDIMSteps,
+        plan: Plan,
+        device: torch.device | str = "cpu",
+    ) -> None:
         assert plan.keys.stride is not None
-        self.split, self.trajectories, self.ddim = split, trajectories, ddim
+        self.split, self.trajectories, self.ddim, self.device = split, trajectories, ddim, device
         self.stride, self.linear = plan.keys.stride, plan.reuse == "linear"
         self.nodes = plan.decoded(range(self.stride))
 
@@ -53,12 +60,13 @@ class CachedDecoding:
         """What the base model predicted at each step of the groups, (stride, B, C, h, w)."""
         x = self.trajectories.latents
         steps = [groups.keys + offset for offset in range(self.stride)]
-        return torch.stack([self.ddim.prediction(x[groups.rows, i], x[groups.rows, i + 1], i) for i in steps])
+        wanted = [self.ddim.prediction(x[groups.rows, i], x[groups.rows, i + 1], i) for i in steps]
+        return torch.stack(wanted).to(self.device)
 
     def predictions(self, groups: Groups, encoder_learns: bool = True) -> torch.Tensor:
         """Guided predictions at each step of the groups, (stride, B, C, h, w); those between nodes lie on the line in t."""
         text = self.trajectories.texts[groups.rows]
-        text = torch.cat([self.trajectories.null_text.expand_as(text), text])
+        text = torch.cat([self.trajectories.null_text.expand_as(text), text]).to(self.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and encoder_learns):
             at_key, features = self._whole(groups.rows, groups.keys, text)
             drift = self._drift(groups, text, features) if self.linear else None
@@ -67,20 +75,20 @@ class CachedDecoding:
         if drift is not None:
             ahead = [offset / self.stride for offset in later]
             read = tuple(f + torch.cat([d * share for share in ahead]) for f, d in zip(read, drift, strict=True))
-        timesteps = torch.cat([self.ddim.timesteps[groups.keys + offset].repeat(2) for offset in later])
+        timesteps = torch.cat([self.ddim.timesteps[groups.keys + offset].repeat(2) for offset in later]).to(self.device)
         sample = at_key.new_zeros(()).expand(len(timesteps), *self.trajectories.latents.shape[2:])
         decoded = self.split.decode(read, sample, timesteps, repeat(text, len(later)))
         guided = self._guided(torch.cat([at_key[None], decoded.unflatten(0, (len(later), -1))]))
         return torch.tensordot(self._weights().to(guided), guided, 1)
 
     def _whole(self, rows: torch.Tensor, steps: torch.Tensor, text: torch.Tensor) -> tuple[torch.Tensor, Features]:
-        x = self.trajectories.latents[rows, steps]
-        return self.split.whole(torch.cat([x, x]), self.ddim.timesteps[steps].repeat(2), text)
+        x, t = self.trajectories.latents[rows, steps].to(self.device), self.ddim.timesteps[steps].to(self.device)
+        return self.split.whole(torch.cat([x, x]), t.repeat(2), text)
 
     def _drift(self, groups: Groups, text: torch.Tensor, features: Features) -> Features:
         """Change of the features since the key step before; none where there was no other, whose group holds."""
         _, earlier = self._whole(groups.rows, (groups.keys - self.stride).clamp(min=0), text)
-        follows = (groups.keys > 0).repeat(2).view(-1, 1, 1, 1).to(features[0].dtype)
+        follows = (groups.keys > 0).repeat(2).view(-1, 1, 1, 1).to(features[0])
         return tuple(follows * (f - e) for f, e in zip(features, earlier, strict=True))
 
     def _guided(self, predictions: torch.Tensor) -> torch.Tensor:

@@ -44,6 +44,8 @@ class NoisedTerms:
         x0, text = self.data.draw(self.batch, generator)
         noise = torch.randn(x0.shape, generator=generator)
         key, reuse = draw_time_pairs(self.batch, self.deltas, self.scheduler.config.num_train_timesteps, generator)
+        # Drawn on the CPU: the same on every device.
+        x0, text, noise, key, reuse = (drawn.to(self.unet.device) for drawn in (x0, text, noise, key, reuse))
         # The pass whose features get no gradient can do without a decoder, so the other one denoises.
         t, other = (reuse, key) if recipe.stop_grad == "key" else (key, reuse)
         x_t = self.scheduler.add_noise(x0, noise, t)
@@ -87,10 +89,10 @@ class RolloutTerms:
         rows = torch.randint(len(x), (self.batch,), generator=generator)
         key, step = draw_group_pairs(self.batch, recipe.stride, self.trajectories.steps, generator)
         text = drop_text(self.trajectories.texts[rows], self.trajectories.null_text, generator)
-        pair = (x[rows, key], t[key], x[rows, step], t[step])
-        return named(
-            *feature_consistency_loss(self.unet, *pair, text, recipe.blocks, recipe.distance, recipe.stop_grad, recipe.cut)
-        )
+        drawn = (x[rows, key], t[key], x[rows, step], t[step], text)
+        x_t, t1, x_t2, t2, text = (tensor.to(self.unet.device) for tensor in drawn)
+        options = (recipe.blocks, recipe.distance, recipe.stop_grad, recipe.cut)
+        return named(*feature_consistency_loss(self.unet, x_t, t1, x_t2, t2, text, *options))
 
 
 class DecodingTerms:
@@ -103,7 +105,7 @@ class DecodingTerms:
         self, unet: Any, trajectories: Trajectories, ddim: DDIMSteps, recipe: Recipe, batch: int, decoder: Any = None
     ) -> None:
         plan = Plan(KeySteps.uniform(recipe.stride), recipe.cut, recipe.reuse, recipe.nodes)
-        self.decoding = CachedDecoding(SplitUNet(unet, recipe.cut, decoder=decoder), trajectories, ddim, plan)
+        self.decoding = CachedDecoding(SplitUNet(unet, recipe.cut, decoder=decoder), trajectories, ddim, plan, unet.device)
         self.batch, self.encoder_learns = batch, decoder is None
 
     def __call__(self, generator: torch.Generator) -> Terms:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
 from diffusers.training_utils import EMAModel
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -38,9 +40,10 @@ def step_generator(seed: int, step: int) -> torch.Generator:
 class TrainingRun:
     """A network in training and everything a checkpoint must hold; parameters that need no gradient are left alone.
 
-    `accumulate` losses make one step. `precision`: "fp32", or autocast to "bf16" or "fp16". `early`: when to stop before the last
-    step. `events`: a folder for TensorBoard. A run that was killed goes on from the last checkpoint in `state_dir`; see
-    `fcr_core.jobs.partial_work` for a folder that forgets checkpoints made under other settings.
+    `accumulate` losses make one step; under `accelerate launch` each process computes as many, on other data. `precision`:
+    "fp32", or autocast to "bf16" or "fp16". `early`: when to stop before the last step. `events`: a folder for TensorBoard. A
+    run that was killed goes on from the last checkpoint in `state_dir`; see `fcr_core.jobs.partial_work` for a folder that
+    forgets checkpoints made under other settings.
     """
 
     model: torch.nn.Module
@@ -64,6 +67,7 @@ class TrainingRun:
         # decay(n) = min(ema_decay, (1 + n) / (10 + n)): usable after a few dozen steps.
         self.ema = EMAModel(self.trained, decay=self.ema_decay)
         self.device = next(self.model.parameters()).device.type
+        self.workers = PartialState()
         self.scaler = torch.amp.GradScaler(self.device, enabled=self.precision == "fp16")
 
     @property
@@ -71,7 +75,9 @@ class TrainingRun:
         return self.state_dir / "checkpoint.pt"
 
     def save(self) -> None:
-        """Write the whole state under a temporary name and rename it."""
+        """Write the whole state under a temporary name and rename it; one process does it for all."""
+        if not self.workers.is_main_process:
+            return
         state: dict[str, Any] = {name: part.state_dict() for name, part in self._parts().items()}
         state |= {"step": self.step, "history": self.history}
         with replacing(self.checkpoint) as draft:
@@ -81,7 +87,7 @@ class TrainingRun:
         """Load the last checkpoint, if there is one."""
         if not self.checkpoint.exists():
             return
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.step, self.history = state["step"], state["history"]
@@ -99,8 +105,9 @@ class TrainingRun:
         """
         self.resume()
         self.model.train()
-        writer = SummaryWriter(self.events, purge_step=self.step + 1) if self.events else None
-        with tqdm(total=steps, initial=self.step, desc=name, unit="step", mininterval=2) as bar:
+        first = self.workers.is_main_process
+        writer = SummaryWriter(self.events, purge_step=self.step + 1) if self.events and first else None
+        with tqdm(total=steps, initial=self.step, desc=name, unit="step", mininterval=2, disable=not first) as bar:
             while self.step < steps and not (self.early and self.early.stopped):
                 logged = self._one_step(step_loss, steps)
                 bar.update()
@@ -139,8 +146,10 @@ class TrainingRun:
         start = time.perf_counter()
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * self._lr_factor(steps)
-        parts = [self._backward(step_loss, self.step * self.accumulate + i) for i in range(self.accumulate)]
-        logged = {key: sum(part[key] for part in parts) / self.accumulate for key in parts[0]}
+        count, mine = self.workers.num_processes, self.workers.process_index
+        indices = [(self.step * self.accumulate + i) * count + mine for i in range(self.accumulate)]
+        parts = [self._backward(step_loss, index) for index in indices]
+        logged = self._mean_of_workers({key: sum(part[key] for part in parts) / self.accumulate for key in parts[0]})
         self._check(logged)
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
@@ -158,6 +167,19 @@ class TrainingRun:
             loss, logged = step_loss(index, step_generator(self.seed, index))
         self.scaler.scale(loss / self.accumulate).backward()
         return {"loss": loss.item(), **logged}
+
+    def _mean_of_workers(self, logged: dict[str, float]) -> dict[str, float]:
+        """Average the gradients and what is logged over all processes.
+
+        After the backward pass, not during it as in DistributedDataParallel: so a loss may run the encoder any number of times.
+        """
+        if self.workers.num_processes == 1:
+            return logged
+        for parameter in self.trained:
+            if parameter.grad is not None:
+                parameter.grad = reduce(parameter.grad, "mean")
+        values = reduce(torch.tensor(list(logged.values()), device=self.device), "mean")
+        return dict(zip(logged, values.tolist(), strict=True))
 
     def _check(self, logged: dict[str, float]) -> None:
         """Stop before a step that would spoil the weights."""

@@ -33,7 +33,8 @@ class FineTune:
 
 
 # What a recipe in the config may say of its training; `finetune` says what it does not.
-TRAINING = ("steps", "batch", "accumulate", "lr", "cooldown", "ema", "precision", "lora_rank", "checkpoint_every")
+VALIDATION = ("validate_every", "patience")
+TRAINING = ("steps", "batch", "accumulate", "lr", "cooldown", "ema", "precision", "lora_rank", "checkpoint_every", *VALIDATION)
 
 
 def fine_tunes_of(config: dict[str, Any]) -> dict[str, FineTune]:
@@ -52,7 +53,9 @@ def fine_tunes_of(config: dict[str, Any]) -> dict[str, FineTune]:
 
 def training_arguments(training: dict[str, Any]) -> list[str]:
     """For the command line of the fine-tune: `--lr=1e-05 --lora-rank=8 ...`."""
-    return [f"--{key.replace('_', '-')}={value}" for key, value in training.items()]
+    validated = training.get("validate_every", 0) > 0
+    given = {key: value for key, value in training.items() if validated or key not in VALIDATION}
+    return [f"--{key.replace('_', '-')}={value}" for key, value in given.items()]
 
 
 def sampler_name(stride: int, cut: int = 0, reuse: str = "hold", nodes: int | None = None) -> str:

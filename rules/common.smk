@@ -27,7 +27,19 @@ def unets_of(recipe, seeds=SEEDS):
 
 def trajectories_of(recipe):
     needed = Recipe(**FINE_TUNES[recipe].recipe).needs_trajectories
-    return [f"results/trajectories/{BACKBONE}/{TRAIN}.safetensors"] if needed else []
+    return [f"results/trajectories/{BACKBONE}/{TRAIN}-train.safetensors"] if needed else []
+
+
+def validation_of(recipe):
+    return [f"results/trajectories/{BACKBONE}/{TRAIN}-validation.safetensors"] if validated(recipe) else []
+
+
+def validated(recipe):
+    return FINE_TUNES[recipe].training.get("validate_every", 0) > 0
+
+
+def finetune_script(recipe):
+    return "finetune_validated" if validated(recipe) else "finetune"
 
 
 def trains_decoder(recipe):

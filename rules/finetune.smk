@@ -1,15 +1,23 @@
-# One fine-tune a (recipe, seed), and the trajectories of the base model that some recipes learn from.
+# One fine-tune a (recipe, seed), and the trajectories of the base model that some recipes learn from or are validated on.
+
+# How many for which purpose, and the seed that keeps them apart.
+TRAJECTORIES = {
+    "train": (config["finetune"]["trajectories"], 0),
+    "validation": (config["finetune"]["validation_prompts"], 1),
+}
 
 
 rule sample_trajectories:
     input:
         f"results/train_set/{BACKBONE}/{TRAIN}.safetensors",
     output:
-        f"results/trajectories/{BACKBONE}/{TRAIN}.safetensors",
+        f"results/trajectories/{BACKBONE}/{TRAIN}-{{purpose}}.safetensors",
     log:
-        "logs/sample_trajectories.log",
+        "logs/sample_trajectories/{purpose}.log",
     benchmark:
-        "results/benchmarks/sample_trajectories.tsv"
+        "results/benchmarks/sample_trajectories/{purpose}.tsv"
+    wildcard_constraints:
+        purpose="|".join(TRAJECTORIES),
     conda:
         ENV
     threads: config["threads"]
@@ -21,13 +29,14 @@ rule sample_trajectories:
         versions=VERSIONS,
         weights=WEIGHTS,
         pipeline=PIPELINE,
-        n_trajectories=config["finetune"]["trajectories"],
+        n_trajectories=lambda wildcards: TRAJECTORIES[wildcards.purpose][0],
+        seed=lambda wildcards: TRAJECTORIES[wildcards.purpose][1],
         steps=config["sampling"]["steps"],
         guidance=config["sampling"]["guidance"],
         device=config["device"],
     shell:
         "python -m workflow_scripts.sample_trajectories --pipeline {params.pipeline:q} --train-set {input:q}"
-        " --count {params.n_trajectories} --steps {params.steps} --guidance {params.guidance} --device {params.device}"
+        " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} --guidance {params.guidance} --device {params.device}"
         " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
@@ -35,6 +44,7 @@ rule finetune:
     input:
         train_set=f"results/train_set/{BACKBONE}/{TRAIN}.safetensors",
         trajectories=lambda wildcards: trajectories_of(wildcards.recipe),
+        validation=lambda wildcards: validation_of(wildcards.recipe),
     output:
         f"results/finetune/{BACKBONE}/{{recipe}}/seed{{seed}}/unet/diffusion_pytorch_model.safetensors",
     log:
@@ -48,18 +58,20 @@ rule finetune:
         gpu=GPUS,
         mem_mb=4000,
     params:
-        code=script("finetune"),
+        script=lambda wildcards: finetune_script(wildcards.recipe),
+        code=lambda wildcards: script(finetune_script(wildcards.recipe)),
         versions=VERSIONS,
         weights=WEIGHTS,
         pipeline=PIPELINE,
-        trajectories=lambda wildcards, input: [f"--trajectories={file}" for file in input.get("trajectories", [])],
+        trajectories=lambda wildcards, input: [f"--trajectories={file}" for file in input.get("trajectories", [])]
+        + [f"--validation={file}" for file in input.get("validation", [])],
         recipe=lambda wildcards: json.dumps(FINE_TUNES[wildcards.recipe].recipe),
         training=lambda wildcards: rows.training_arguments(FINE_TUNES[wildcards.recipe].training),
         sampling_steps=config["sampling"]["steps"],
         device=config["device"],
         out=subpath(output[0], ancestor=2),
     shell:
-        "python -m workflow_scripts.finetune --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
+        "python -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
         " {params.trajectories:q} --recipe {params.recipe:q} {params.training:q} --sampling-steps {params.sampling_steps}"
-        " --seed {wildcards.seed} --device {params.device}"
+        " --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

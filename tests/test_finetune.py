@@ -126,3 +126,15 @@ def test_training_changes_what_the_recipe_trains_and_nothing_else(scheduler, dat
 def test_a_recipe_without_its_trajectories_is_refused(unet, scheduler, data):
     with pytest.raises(ValueError, match="needs trajectories of the base model"):
         FineTuneLoss(unet, scheduler, data, RECIPES["decoding"], 3)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_term_is_computed_where_the_unet_is(scheduler, data, trajectories, name):
+    """On the meta device, which like a GPU refuses tensors that were left on the CPU."""
+    recipe = RECIPES[name]
+    unet = built("UNet2DCondition").to("meta")
+    parts = trained_parts(unet, recipe, lora_rank=2)
+    loss = FineTuneLoss(unet, scheduler, data, recipe, 3, STEPS, trajectories, parts.decoder)
+    for source in loss.sources:
+        terms = source(torch.Generator().manual_seed(0))
+        assert terms and {value.device.type for value in terms.values()} == {"meta"}

@@ -43,7 +43,8 @@ def measured(name: str) -> Measurements:
 
 EFFICIENCY = pd.DataFrame(
     [
-        {"sampler": name, "batch": 1, "repeat": i, "seconds": values[4] * (1 + 0.001 * i), "peak_tensor_bytes": values[5]}
+        {"sampler": name, "batch": 1, "repeat": i, "seconds": values[4] * (1 + 0.001 * i)}
+        | {"peak_tensor_bytes": values[5], "loop_tensor_bytes": 0.5 * values[5]}
         for name, values in QUALITY.items()
         for i in range(5)
     ]
@@ -57,7 +58,7 @@ def criteria() -> pd.DataFrame:
 
 def test_a_row_that_is_better_everywhere_meets_everything(criteria):
     good = criteria[criteria["variation"] == "good"]
-    assert (good["verdict"] == "met").all() and good["asked"].sum() == 10 and len(good) == 15
+    assert (good["verdict"] == "met").all() and good["asked"].sum() == 10 and len(good) == 16
     assert good.set_index("criterion").loc["speed-up at batch 1", "value"] == pytest.approx(2.0)
     assert "All met by: good." in criteria_page(criteria, "FD-5")
 
@@ -65,8 +66,10 @@ def test_a_row_that_is_better_everywhere_meets_everything(criteria):
 def test_a_row_that_is_worse_meets_nothing_but_is_judged_against_the_slowest_solver(criteria):
     bad = criteria[criteria["variation"] == "bad"].set_index("criterion")
     assert (bad["verdict"] == "not met").all()
-    # Its own decoder's bytes count: 1015 + 10 over 1000.
+    # Its own decoder's bytes count: 1015 + 10 over 1000, and 507.5 + 10 over 500.
     assert bad.loc["peak tensor memory at batch 1, relative change", "value"] == pytest.approx(0.025)
+    loop = bad.loc["peak tensor memory of the sampling loop at batch 1, relative change"]
+    assert loop["value"] == pytest.approx(0.035) and not loop["asked"]
     assert any("DDIM's (DDIM-20)" in name for name in bad.index)
 
 

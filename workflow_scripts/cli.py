@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from fcr_core.jobs import sole_writer
@@ -24,8 +26,10 @@ def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None
     args = made.parse_args()
     logging.basicConfig(level="INFO", format="%(levelname)s %(message)s", stream=sys.stderr)
     set_torch_threads(args.threads)
+    # Of several processes of one job (accelerate launch) the first writes.
+    writes = os.environ.get("RANK", "0") == "0"
     try:
-        with sole_writer(args.out):
+        with sole_writer(args.out) if writes else nullcontext():
             work(args)
     except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
         logging.getLogger().debug("traceback", exc_info=True)

@@ -1,18 +1,22 @@
-"""Fine-tune a backbone's UNet by a recipe; killed, it goes on from its last checkpoint."""
+"""Fine-tune a backbone's UNet by a recipe; killed, it goes on from its last checkpoint. Several GPUs: accelerate launch -m ..."""
 
 import argparse
 import json
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from accelerate import PartialState
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
 from fcr_core.codehash import content_hash
 from fcr_core.denoising import TrainingSet
+from fcr_core.early_stopping import EarlyStopping
 from fcr_core.files import replacing, write_json
-from fcr_core.finetune import FineTuneLoss, trained_parts
+from fcr_core.finetune import FineTuneLoss, TrainedParts, trained_parts
 from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
 from fcr_core.recipe import Recipe
 from fcr_core.training import AUTOCAST, TrainingRun
@@ -20,19 +24,26 @@ from fcr_core.trajectories import Trajectories
 from workflow_scripts import cli
 
 RESULT_SETTINGS = (
-    "pipeline", "recipe", "sampling_steps", "steps", "batch", "accumulate", "lr", "cooldown", "ema", "precision", "seed", "code",
+    "pipeline", "recipe", "sampling_steps", "steps", "batch", "accumulate", "lr", "cooldown", "ema", "precision", "lora_rank",
+    "seed", "code",
 )  # fmt: skip
 
 
-def work(args: argparse.Namespace) -> None:
+# What stops a fine-tune early, made once its networks are there.
+MakeEarly = Callable[[argparse.Namespace, Recipe, TrainedParts], EarlyStopping]
+
+
+def work(args: argparse.Namespace, make_early: MakeEarly | None = None, more_settings: dict[str, Any] | None = None) -> None:
     started = time.time()
-    settings = {key: getattr(args, key) for key in RESULT_SETTINGS}
-    inputs = [args.train_set, *([args.trajectories] if args.trajectories else [])]
+    workers = PartialState(cpu=args.device == "cpu")
+    settings = {key: getattr(args, key) for key in RESULT_SETTINGS} | {"processes": workers.num_processes} | (more_settings or {})
+    inputs = [file for file in (args.train_set, args.trajectories) if file]
     settings["inputs"] = [content_hash(args.pipeline), *map(sha256_of, inputs)]
-    if finished_by_another(args.out, "unet/diffusion_pytorch_model.safetensors", settings):
-        return
+    with workers.main_process_first():
+        if finished_by_another(args.out, "unet/diffusion_pytorch_model.safetensors", settings):
+            return
+        state = partial_work(args.out, settings)
     recipe = Recipe(**args.recipe)
-    state = partial_work(args.out, settings)
     unet = UNet2DConditionModel.from_pretrained(args.pipeline, subfolder="unet", dtype=torch.float32).to(args.device)
     scheduler = DDIMScheduler.from_pretrained(args.pipeline, subfolder="scheduler")
     trajectories = Trajectories.load(args.trajectories) if args.trajectories else None
@@ -42,18 +53,25 @@ def work(args: argparse.Namespace) -> None:
     )
     run = TrainingRun(
         parts.learning, state, lr=args.lr, seed=args.seed, ema_decay=args.ema, cooldown=args.cooldown,
-        accumulate=args.accumulate, precision=args.precision, events=args.tensorboard,
+        accumulate=args.accumulate, precision=args.precision, events=args.tensorboard, 
+        early=make_early(args, recipe, parts) if make_early else None,
     )  # fmt: skip
     run.run(args.steps, loss, args.checkpoint_every, name=f"fine-tune {args.out.parent.name} seed {args.seed}")
+    if workers.is_main_process:
+        write_result(args, parts, run, run_record(settings, started) | run.cost(), state)
+    workers.wait_for_everyone()
+
+
+def write_result(args: argparse.Namespace, parts: TrainedParts, run: TrainingRun, record: dict, state: Path) -> None:
     with replacing(args.out) as draft:
         parts.finished().save_pretrained(draft / "unet")
         run.write_log(draft / "log.csv")
-        write_json(draft / "run.json", run_record(settings, started) | run.cost())
+        write_json(draft / "run.json", record)
     shutil.rmtree(state)
 
 
-if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    parser = cli.parser(description)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--train-set", type=Path, required=True, help="written by encode_data")
     parser.add_argument("--trajectories", type=Path, help="written by sample_trajectories, for recipes that need them")
@@ -72,4 +90,8 @@ if __name__ == "__main__":
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")
-    cli.run(parser, work)
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run(make_parser(__doc__), work)

@@ -1,0 +1,28 @@
+"""Mini-validation of a fine-tune: how far the cached sampler ends from where the base model went uncached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionPipeline
+
+from fcr_core.cache import EncoderCache
+from fcr_core.images import slices
+from fcr_core.sampling import LAUNCH
+from fcr_core.schedule import Plan
+from fcr_core.trajectories import Trajectories, sample_trajectory
+
+
+def cached_distance(pipe: StableDiffusionPipeline, trajectories: Trajectories, plan: Plan, decoder: Any = None) -> float:
+    """Mean squared distance of final latents, from the same noise and prompts as the trajectories, to the trajectories' own.
+
+    The pipeline, with DDIM, samples with the weights that its UNet (or the reuse `decoder`) has now.
+    """
+    ends = []
+    with EncoderCache(pipe, plan, decoder=decoder):
+        for part in slices(len(trajectories.latents), LAUNCH):
+            texts, noise = trajectories.texts[part], trajectories.latents[part, 0]
+            visited = sample_trajectory(pipe, texts, trajectories.null_text, noise, trajectories.steps, trajectories.guidance)
+            ends.append(visited[:, -1])
+    return (torch.cat(ends) - trajectories.latents[:, -1]).square().mean().item()

@@ -1,0 +1,40 @@
+"""Fine-tune as `finetune` does, but stop when a mini-validation no longer gets better, and keep the best weights.
+
+A script of its own: only validated fine-tunes depend on the code of the cached sampler.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from fcr_core.early_stopping import EarlyStopping
+from fcr_core.finetune import TrainedParts
+from fcr_core.jobs import sha256_of
+from fcr_core.pipelines import load_pipeline
+from fcr_core.recipe import Recipe
+from fcr_core.schedule import KeySteps, Plan
+from fcr_core.trajectories import Trajectories
+from fcr_core.validation import cached_distance
+from workflow_scripts import cli, finetune
+
+
+def work(args: argparse.Namespace) -> None:
+    settings = {"validate_every": args.validate_every, "patience": args.patience, "validation": sha256_of(args.validation)}
+    finetune.work(args, early_stopping, settings)
+
+
+def early_stopping(args: argparse.Namespace, recipe: Recipe, parts: TrainedParts) -> EarlyStopping:
+    """Asks how far the recipe's own cached sampler, with the weights as they are, is from the base model, uncached."""
+    pipe = load_pipeline(args.pipeline).to(args.device)
+    pipe.unet = parts.unet
+    plan = Plan(KeySteps.uniform(recipe.stride), recipe.cut, recipe.reuse, recipe.nodes)
+    measure = partial(cached_distance, pipe, Trajectories.load(args.validation), plan, parts.decoder)
+    return EarlyStopping(measure, args.validate_every, patience=args.patience)
+
+
+if __name__ == "__main__":
+    parser = finetune.make_parser(__doc__)
+    parser.add_argument("--validation", type=Path, required=True, help="written by sample_trajectories")
+    parser.add_argument("--validate-every", type=int, required=True, help="steps between mini-validations")
+    parser.add_argument("--patience", type=int, default=3, help="mini-validations without a better mean after which to stop")
+    cli.run(parser, work)
