@@ -31,16 +31,9 @@ class CachedDecoding:
     Only whole groups are drawn: of stride 15 in 50 steps not the last, which has five.
     """
 
-    def __init__(
-        self,
-        split: SplitUNet,
-        trajectories: Trajectories,
-        ddim: DDIMSteps,
-        plan: Plan,
-        device: torch.device | str = "cpu",
-    ) -> None:
+    def __init__(self, split: SplitUNet, trajectories: Trajectories, ddim: DDIMSteps, plan: Plan) -> None:
         assert plan.keys.stride is not None
-        self.split, self.trajectories, self.ddim, self.device = split, trajectories, ddim, device
+        self.split, self.trajectories, self.ddim, self.device = split, trajectories, ddim, split.device
         self.stride, self.linear = plan.keys.stride, plan.reuse == "linear"
         self.nodes = plan.decoded(range(self.stride))
 

@@ -77,10 +77,11 @@ def quality_of(mine: Measurements, goals: Measurements) -> list[tuple[Criterion,
 
 def faster(row: Variation, goal: Variation, efficiency: pd.DataFrame) -> list[tuple[Criterion, Interval]]:
     """Speed-up over the goal at each batch size."""
-    return [
-        (Criterion(f"speed-up at batch {batch}", "at least", SPEED_LIMIT), ratio_of_medians(theirs["seconds"], mine["seconds"]))
+    ratios = {
+        batch: ratio_of_medians(theirs["seconds"].to_numpy(), mine["seconds"].to_numpy())
         for batch, mine, theirs in side_by_side(row, goal, efficiency)
-    ]
+    }
+    return [(Criterion(f"speed-up at batch {batch}", "at least", SPEED_LIMIT), ratio) for batch, ratio in ratios.items()]
 
 
 def memory(

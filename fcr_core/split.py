@@ -41,7 +41,7 @@ class SplitUNet:
             raise ValueError(f"cut {cut}: {type(unet).__name__} has the up blocks 0 to {blocks - 1}")
         self._features: list[torch.Tensor] = []
         self._outputs: dict[str, Any] = {}
-        self.cut, self.live = cut, live
+        self.cut, self.live, self.device = cut, live, unet.device
         self.head = not live and bool(head_of(unet.up_blocks[cut]))
         self._whole, self._decoder = self._recording_copy(unet), self._decoding_copy(decoder or unet)
 

@@ -105,7 +105,7 @@ class DecodingTerms:
         self, unet: Any, trajectories: Trajectories, ddim: DDIMSteps, recipe: Recipe, batch: int, decoder: Any = None
     ) -> None:
         plan = Plan(KeySteps.uniform(recipe.stride), recipe.cut, recipe.reuse, recipe.nodes)
-        self.decoding = CachedDecoding(SplitUNet(unet, recipe.cut, decoder=decoder), trajectories, ddim, plan, unet.device)
+        self.decoding = CachedDecoding(SplitUNet(unet, recipe.cut, decoder=decoder), trajectories, ddim, plan)
         self.batch, self.encoder_learns = batch, decoder is None
 
     def __call__(self, generator: torch.Generator) -> Terms:

@@ -40,7 +40,7 @@ def step_generator(seed: int, step: int) -> torch.Generator:
 class TrainingRun:
     """A network in training and everything a checkpoint must hold; parameters that need no gradient are left alone.
 
-    `accumulate` losses make one step; under `accelerate launch` each process computes as many, on other data. `precision`:
+    `accumulate` losses make one step; under `torchrun` each process computes as many, on other data. `precision`:
     "fp32", or autocast to "bf16" or "fp16". `early`: when to stop before the last step. `events`: a folder for TensorBoard. A
     run that was killed goes on from the last checkpoint in `state_dir`; see `fcr_core.jobs.partial_work` for a folder that
     forgets checkpoints made under other settings.
@@ -67,7 +67,7 @@ class TrainingRun:
         # decay(n) = min(ema_decay, (1 + n) / (10 + n)): usable after a few dozen steps.
         self.ema = EMAModel(self.trained, decay=self.ema_decay)
         self.device = next(self.model.parameters()).device.type
-        self.workers = PartialState()
+        self.workers = PartialState(cpu=self.device == "cpu")
         self.scaler = torch.amp.GradScaler(self.device, enabled=self.precision == "fp16")
 
     @property
@@ -149,7 +149,10 @@ class TrainingRun:
         count, mine = self.workers.num_processes, self.workers.process_index
         indices = [(self.step * self.accumulate + i) * count + mine for i in range(self.accumulate)]
         parts = [self._backward(step_loss, index) for index in indices]
-        logged = self._mean_of_workers({key: sum(part[key] for part in parts) / self.accumulate for key in parts[0]})
+        logged = {key: sum(part[key] for part in parts) / self.accumulate for key in parts[0]}
+        if count > 1:
+            self._average_gradients()
+            logged = self._averaged(logged)
         self._check(logged)
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
@@ -168,16 +171,17 @@ class TrainingRun:
         self.scaler.scale(loss / self.accumulate).backward()
         return {"loss": loss.item(), **logged}
 
-    def _mean_of_workers(self, logged: dict[str, float]) -> dict[str, float]:
-        """Average the gradients and what is logged over all processes.
+    def _average_gradients(self) -> None:
+        """Over all processes, after the backward pass and not during it as DistributedDataParallel does.
 
-        After the backward pass, not during it as in DistributedDataParallel: so a loss may run the encoder any number of times.
+        So a loss may run the encoder any number of times.
         """
-        if self.workers.num_processes == 1:
-            return logged
         for parameter in self.trained:
             if parameter.grad is not None:
                 parameter.grad = reduce(parameter.grad, "mean")
+
+    def _averaged(self, logged: dict[str, float]) -> dict[str, float]:
+        """What is logged, over all processes: one that breaks stops them all."""
         values = reduce(torch.tensor(list(logged.values()), device=self.device), "mean")
         return dict(zip(logged, values.tolist(), strict=True))
 

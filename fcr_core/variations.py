@@ -31,6 +31,17 @@ class FineTune:
     recipe: dict[str, Any]
     training: dict[str, Any]
 
+    @property
+    def validated(self) -> bool:
+        """Whether a mini-validation may stop it early."""
+        return self.training.get("validate_every", 0) > 0
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of its training, for the command line: `--lr=1e-05 --lora-rank=8 ...`."""
+        given = {key: value for key, value in self.training.items() if self.validated or key not in VALIDATION}
+        return [f"--{key.replace('_', '-')}={value}" for key, value in given.items()]
+
 
 # What a recipe in the config may say of its training; `finetune` says what it does not.
 VALIDATION = ("validate_every", "patience")
@@ -49,13 +60,6 @@ def fine_tunes_of(config: dict[str, Any]) -> dict[str, FineTune]:
         fields = {key: value for key, value in recipe.items() if key not in TRAINING}
         tunes[name] = FineTune(name, fields, shared | training)
     return tunes
-
-
-def training_arguments(training: dict[str, Any]) -> list[str]:
-    """For the command line of the fine-tune: `--lr=1e-05 --lora-rank=8 ...`."""
-    validated = training.get("validate_every", 0) > 0
-    given = {key: value for key, value in training.items() if validated or key not in VALIDATION}
-    return [f"--{key.replace('_', '-')}={value}" for key, value in given.items()]
 
 
 def sampler_name(stride: int, cut: int = 0, reuse: str = "hold", nodes: int | None = None) -> str:

@@ -31,15 +31,11 @@ def trajectories_of(recipe):
 
 
 def validation_of(recipe):
-    return [f"results/trajectories/{BACKBONE}/{TRAIN}-validation.safetensors"] if validated(recipe) else []
-
-
-def validated(recipe):
-    return FINE_TUNES[recipe].training.get("validate_every", 0) > 0
+    return [f"results/trajectories/{BACKBONE}/{TRAIN}-validation.safetensors"] if FINE_TUNES[recipe].validated else []
 
 
 def finetune_script(recipe):
-    return "finetune_validated" if validated(recipe) else "finetune"
+    return "finetune_validated" if FINE_TUNES[recipe].validated else "finetune"
 
 
 def trains_decoder(recipe):

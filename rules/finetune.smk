@@ -66,7 +66,7 @@ rule finetune:
         trajectories=lambda wildcards, input: [f"--trajectories={file}" for file in input.get("trajectories", [])]
         + [f"--validation={file}" for file in input.get("validation", [])],
         recipe=lambda wildcards: json.dumps(FINE_TUNES[wildcards.recipe].recipe),
-        training=lambda wildcards: rows.training_arguments(FINE_TUNES[wildcards.recipe].training),
+        training=lambda wildcards: FINE_TUNES[wildcards.recipe].arguments,
         sampling_steps=config["sampling"]["steps"],
         device=config["device"],
         out=subpath(output[0], ancestor=2),

@@ -26,7 +26,7 @@ def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None
     args = made.parse_args()
     logging.basicConfig(level="INFO", format="%(levelname)s %(message)s", stream=sys.stderr)
     set_torch_threads(args.threads)
-    # Of several processes of one job (accelerate launch) the first writes.
+    # Of several processes of one job (torchrun) the first writes.
     writes = os.environ.get("RANK", "0") == "0"
     try:
         with sole_writer(args.out) if writes else nullcontext():

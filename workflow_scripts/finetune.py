@@ -1,4 +1,4 @@
-"""Fine-tune a backbone's UNet by a recipe; killed, it goes on from its last checkpoint. Several GPUs: accelerate launch -m ..."""
+"""Fine-tune a backbone's UNet by a recipe; killed, it goes on from its last checkpoint. Several GPUs: torchrun -m ..."""
 
 import argparse
 import json
@@ -53,7 +53,7 @@ def work(args: argparse.Namespace, make_early: MakeEarly | None = None, more_set
     )
     run = TrainingRun(
         parts.learning, state, lr=args.lr, seed=args.seed, ema_decay=args.ema, cooldown=args.cooldown,
-        accumulate=args.accumulate, precision=args.precision, events=args.tensorboard, 
+        accumulate=args.accumulate, precision=args.precision, events=args.tensorboard,
         early=make_early(args, recipe, parts) if make_early else None,
     )  # fmt: skip
     run.run(args.steps, loss, args.checkpoint_every, name=f"fine-tune {args.out.parent.name} seed {args.seed}")
