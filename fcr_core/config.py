@@ -22,6 +22,7 @@ ALLOWED = {
     "minItems": "needs at least {} entry",
     "uniqueItems": "must not repeat an entry",
     "required": "lacks a key; required: {}",
+    "oneOf": "needs either a stride or a number of chosen key steps (keys), not both",
 }
 
 
@@ -44,8 +45,9 @@ def check(config: dict[str, Any], backbones: list[str], datasets: list[str]) -> 
             require(f"{section}.{key}[{i}]", stride, stride <= steps, f"must be at most sampling.steps = {steps}")
     for section, key in (("ablations", "plans"), ("recipe_table", "rows")):
         for i, row in enumerate(config[section][key]):
-            at, stride, recipe = f"{section}.{key}[{i}]", row["stride"], row.get("recipe")
-            require(f"{at}.stride", stride, stride <= steps, f"must be at most sampling.steps = {steps}")
+            at, recipe = f"{section}.{key}[{i}]", row.get("recipe")
+            for field in row.keys() & {"stride", "keys"}:
+                require(f"{at}.{field}", row[field], row[field] <= steps, f"must be at most sampling.steps = {steps}")
             require(f"{at}.recipe", recipe, recipe is None or recipe in fine_tunes_of(config), "must be a name from recipes")
     for i, name in enumerate(ablated_recipes(config)):
         require(f"ablations.recipes[{i}]", name, name in config["recipes"], "must be a name from recipes")

@@ -36,21 +36,23 @@ LAUNCH = 20
 
 @dataclass(frozen=True)
 class Sampler:
-    """How images are drawn: scheduler, number of steps, distance between key steps (1 = uncached), guidance scale, and what
-    the steps of a group compute (`fcr_core.schedule.Plan`)."""
+    """How images are drawn: scheduler, number of steps, distance between key steps (1 = uncached) or the `keys` themselves,
+    guidance scale, and what the steps of a group compute (`fcr_core.schedule.Plan`)."""
 
     scheduler: str
     steps: int
-    stride: int
+    stride: int | None
     guidance: float
     cut: int = 0
     reuse: str = "hold"
     nodes: int | None = None
     live: bool = False
+    keys: tuple[int, ...] = ()
 
     @property
     def plan(self) -> Plan:
-        return Plan(KeySteps.uniform(self.stride), self.cut, self.reuse, self.nodes, self.live)
+        keys = KeySteps.explicit(self.keys) if self.stride is None else KeySteps.uniform(self.stride)
+        return Plan(keys, self.cut, self.reuse, self.nodes, self.live)
 
 
 def noise_seed(prompt_id: str, seed: int) -> int:
@@ -73,12 +75,12 @@ def latent_shape(pipe: StableDiffusionPipeline) -> tuple[int, int, int]:
 def sample_latents(
     pipe: StableDiffusionPipeline, prompts: list[str], noise: torch.Tensor, sampler: Sampler, decoder: Any = None
 ) -> torch.Tensor:
-    """Final latents (B, C, h, w) from the pipeline's own `__call__`, encoder-cached when the stride is above 1.
+    """Final latents (B, C, h, w) from the pipeline's own `__call__`, encoder-cached unless the stride is 1.
 
     `decoder` is a reuse decoder made for the sampler's cut.
     """
     pipe.scheduler = SCHEDULERS[sampler.scheduler](pipe.scheduler.config)
-    cached = EncoderCache(pipe, sampler.plan, decoder=decoder) if sampler.stride > 1 else nullcontext()
+    cached = EncoderCache(pipe, sampler.plan, decoder=decoder) if sampler.stride != 1 else nullcontext()
     with cached:
         return pipe(
             prompts,

@@ -10,17 +10,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Variation:
-    """One row: `recipe` is None for the base model; `sampler` names the way of sampling, shared by rows of equal cost."""
+    """One row: `recipe` is None for the base model; `sampler` names the way of sampling, shared by rows of equal cost.
+
+    Key steps are every `stride`-th (1 = uncached) or, without a stride, `keys` chosen ones (`fcr_core.key_search`).
+    """
 
     name: str
     recipe: str | None
     sampler: str
     scheduler: str
     steps: int
-    stride: int
+    stride: int | None
     cut: int = 0
     reuse: str = "hold"
     nodes: int | None = None
+    keys: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,10 @@ def fine_tunes_of(config: dict[str, Any]) -> dict[str, FineTune]:
     return tunes
 
 
-def sampler_name(stride: int, cut: int = 0, reuse: str = "hold", nodes: int | None = None) -> str:
-    """`FD-10`, `FD-5-cut2-nodes2-linear`: what differs from Faster Diffusion is named."""
+def sampler_name(stride: int | None, cut: int = 0, reuse: str = "hold", nodes: int | None = None, keys: int | None = None) -> str:
+    """`FD-10`, `FD-5-cut2-nodes2-linear`, `FD-10keys`: what differs from Faster Diffusion is named."""
     parts = [f"cut{cut}"] * (cut > 0) + [f"nodes{nodes}"] * (nodes is not None) + [reuse] * (reuse != "hold")
-    return "-".join([f"FD-{stride}", *parts])
+    return "-".join([f"FD-{keys}keys" if keys else f"FD-{stride}", *parts])
 
 
 def lambda_name(lam: float) -> str:
@@ -113,7 +117,7 @@ def recipe_rows_of(config: dict[str, Any], tunes: dict[str, FineTune]) -> dict[s
         names = [(form.format(count), count) for count in section[scheduler]]
         rows += [Variation(name, None, name, scheduler, count, 1) for name, count in names]
     for row in section["rows"]:
-        plan = PLAN | {key: row[key] for key in PLAN if key in row}
+        plan = plan_of(row)
         sampler, recipe = sampler_name(**plan), row.get("recipe")
         name = f"{tunes[recipe].label}-{sampler}" if recipe else sampler
         rows.append(Variation(name, recipe, sampler, "ddim", steps, **plan))
@@ -123,14 +127,20 @@ def recipe_rows_of(config: dict[str, Any], tunes: dict[str, FineTune]) -> dict[s
 PLAN: dict[str, Any] = {"stride": 10, "cut": 0, "reuse": "hold", "nodes": None}
 
 
+def plan_of(row: dict[str, Any]) -> dict[str, Any]:
+    """The cached sampler of a row of the config, whole; with `keys` it has no stride."""
+    given = {key: row[key] for key in (*PLAN, "keys") if key in row}
+    return PLAN | ({"stride": None} if "keys" in row else {}) | given
+
+
 def cell_plans(config: dict[str, Any], recipe: str | None = None) -> dict[str, dict[str, Any]]:
     """The cached samplers of one cell of the ablation grid, by name: the grid's, and the one that the recipe is made for.
 
     A reuse decoder reads the features of its own sampler alone.
     """
     fields = config["recipes"][recipe] if recipe else {}
-    grid = [PLAN | plan for plan in config["ablations"]["plans"]]
-    own = [PLAN | {key: fields[key] for key in PLAN if key in fields}] if fields.get("decoding") else []
+    grid = [plan_of(plan) for plan in config["ablations"]["plans"]]
+    own = [plan_of(fields)] if fields.get("decoding") else []
     plans = own if fields.get("trains") == "decoder" else [*grid, *own]
     return {sampler_name(**plan): plan for plan in plans}
 
@@ -158,12 +168,17 @@ def deltas_of(config: dict[str, Any], num_train_timesteps: int = 1000) -> list[i
 
 
 def sampler_json(variation: Variation) -> str:
-    """How a row is sampled, for the command line: the fields of `fcr_core.sampling.Sampler` but the guidance scale."""
+    """How a row is sampled, for the command line: fields of `fcr_core.sampling.Sampler`, without guidance scale and keys."""
     return json.dumps(sampler_fields(variation))
 
 
 def sampler_fields(variation: Variation) -> dict[str, Any]:
     return {key: getattr(variation, key) for key in ("scheduler", "steps", "stride", "cut", "reuse", "nodes")}
+
+
+def reuse_json(variation: Variation) -> str:
+    """What the steps between key steps compute, for the command line: fields of `fcr_core.schedule.Plan`."""
+    return json.dumps({key: getattr(variation, key) for key in ("cut", "reuse", "nodes")})
 
 
 def samplers_json(variations: Iterable[Variation]) -> str:

@@ -47,6 +47,11 @@ def replaced_unets(recipe, seeds=SEEDS):
     return [] if trains_decoder(recipe) else unets_of(recipe, seeds)
 
 
+def keys_of(variation):
+    """The chosen key steps of a row that has no stride."""
+    return [f"results/key_steps/{BACKBONE}/{variation.sampler}.json"] if variation.keys else []
+
+
 def samples_of(variation, seeds=SEEDS):
     return [f"results/samples/{variation}/{EVAL}/clean/seed{seed}/manifest.parquet" for seed in seeds]
 
@@ -77,6 +82,8 @@ DRAWN_BATCH = {"exp1": config["efficiency"]["batches"][0], "recipe": max(config[
 # The rows of each table, by its name.
 TABLES = {"exp1": VARIATIONS, "recipe": RECIPE_ROWS}
 ROWS = VARIATIONS | RECIPE_ROWS
+# A row of each way of sampling whose key steps are chosen.
+KEYED = {row.sampler: row for row in ROWS.values() if row.keys}
 
 
 def measurements_of_table(table):

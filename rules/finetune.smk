@@ -1,9 +1,10 @@
-# One fine-tune a (recipe, seed), and the trajectories of the base model that some recipes learn from or are validated on.
+# One fine-tune a (recipe, seed), and the trajectories of the base model that some learn from, are validated on or choose by.
 
 # How many for which purpose, and the seed that keeps them apart.
 TRAJECTORIES = {
     "train": (config["finetune"]["trajectories"], 0),
     "validation": (config["finetune"]["validation_prompts"], 1),
+    "key_search": (config["key_search"]["trajectories"], 2),
 }
 
 

@@ -196,7 +196,8 @@ rule measure_real:
 
 rule measure_efficiency:
     input:
-        f"results/prompts/{EVAL}.parquet",
+        prompts=f"results/prompts/{EVAL}.parquet",
+        key_steps=lambda wildcards: [file for row in TABLES[wildcards.table].values() for file in keys_of(row)],
     output:
         "results/metrics/efficiency/{table}.parquet",
     log:
@@ -216,11 +217,14 @@ rule measure_efficiency:
         weights=WEIGHTS,
         pipeline=PIPELINE,
         samplers=lambda wildcards: rows.samplers_json(TABLES[wildcards.table].values()),
+        key_steps=lambda wildcards: json.dumps(
+            {row.sampler: file for row in TABLES[wildcards.table].values() for file in keys_of(row)}
+        ),
         guidance=config["sampling"]["guidance"],
         batches=lambda wildcards: CLOCK[wildcards.table]["batches"],
         repeats=lambda wildcards: CLOCK[wildcards.table]["repeats"],
         device=config["device"],
     shell:
-        "python -m workflow_scripts.measure_efficiency --pipeline {params.pipeline:q} --prompts {input:q}"
-        " --samplers {params.samplers:q} --guidance {params.guidance} --batches {params.batches} --repeats {params.repeats}"
+        "python -m workflow_scripts.measure_efficiency --pipeline {params.pipeline:q} --prompts {input.prompts:q}"
+        " --samplers {params.samplers:q} --keys {params.key_steps:q} --guidance {params.guidance} --batches {params.batches} --repeats {params.repeats}"
         " --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"

@@ -1,10 +1,40 @@
-# Images of one variation and seed; a twin is the same model sampled uncached.
+# Images of one variation and seed; a twin is the same model sampled uncached. Where a row has a number of key steps instead of
+# a stride, they are chosen first, for its way of sampling, on training prompts.
+
+
+rule search_key_steps:
+    input:
+        f"results/trajectories/{BACKBONE}/{TRAIN}-key_search.safetensors",
+    output:
+        f"results/key_steps/{BACKBONE}/{{sampler}}.json",
+    log:
+        "logs/search_key_steps/{sampler}.log",
+    benchmark:
+        "results/benchmarks/search_key_steps/{sampler}.tsv"
+    conda:
+        ENV
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+    params:
+        code=script("search_key_steps"),
+        versions=VERSIONS,
+        weights=WEIGHTS,
+        pipeline=PIPELINE,
+        n_keys=lambda wildcards: KEYED[wildcards.sampler].keys,
+        plan=lambda wildcards: rows.reuse_json(KEYED[wildcards.sampler]),
+        device=config["device"],
+    shell:
+        "python -m workflow_scripts.search_key_steps --pipeline {params.pipeline:q} --trajectories {input:q} --count {params.n_keys}"
+        " --plan {params.plan:q} --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule sample:
     input:
         prompts=f"results/prompts/{EVAL}.parquet",
         unet=lambda wildcards: unets_of(SAMPLED[wildcards.variation].recipe, [wildcards.seed]),
+        key_steps=lambda wildcards: keys_of(SAMPLED[wildcards.variation]),
     output:
         f"results/samples/{{variation}}/{EVAL}/clean/seed{{seed}}/manifest.parquet",
     log:
@@ -23,6 +53,7 @@ rule sample:
         weights=WEIGHTS,
         pipeline=PIPELINE,
         unet=lambda wildcards, input: weights_argument(SAMPLED[wildcards.variation].recipe, input.get("unet", [])),
+        key_steps=lambda wildcards, input: [f"--keys={file}" for file in input.get("key_steps", [])],
         n_prompts=lambda wildcards: (
             config["sampling"]["twin_prompts"] if wildcards.variation in TWINS else config["data"]["prompts"]
         ),
@@ -34,5 +65,5 @@ rule sample:
     shell:
         "python -m workflow_scripts.sample --pipeline {params.pipeline:q} {params.unet:q}"
         " --prompts {input.prompts:q} --count {params.n_prompts}"
-        " --sampler {params.sampler:q} --guidance {params.guidance} --seed {wildcards.seed} --batch {params.batch} --device {params.device}"
+        " --sampler {params.sampler:q} {params.key_steps:q} --guidance {params.guidance} --seed {wildcards.seed} --batch {params.batch} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

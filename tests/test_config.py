@@ -47,6 +47,8 @@ def test_the_shipped_configurations_are_valid(file):
         ({"recipes": {"mine": {"times": "groups", "stride": 60}}}, "recipes.mine.stride = 60", "2 to sampling.steps = 50"),
         ({"recipes": {"mine": {"trains": "all"}}}, "recipes.mine.trains = 'all'", "one of ['unet', 'lora', 'decoder']"),
         ({"recipe_table": {"rows": [{"recipe": "x", "stride": 5}]}}, "recipe_table.rows[0].recipe = 'x'", "a name from recipes"),
+        ({"recipe_table": {"rows": [{"keys": 60}]}}, "recipe_table.rows[0].keys = 60", "at most sampling.steps"),
+        ({"recipe_table": {"rows": [{"keys": 5, "stride": 5}]}}, "recipe_table.rows[0] = {'keys': 5, 'stride': 5}", "not both"),
         ({"ablations": {"plans": [{"stride": 60}, {"stride": 5}]}}, "ablations.plans[0].stride = 60", "at most sampling.steps"),
         ({"sampling": {"strides": [5, 0]}}, "sampling.strides[1] = 0", "at least 1"),
         ({"sampling": {"fcr_strides": [60]}}, "sampling.fcr_strides[0] = 60", "at most sampling.steps = 50"),

@@ -64,3 +64,14 @@ def test_a_killed_run_goes_on_and_ends_byte_identical(pocket_pipe, folders, tmp_
     assert len(calls) == 3  # the first batch was not drawn again
     for file in sorted(folders[3].iterdir()):
         assert (tmp_path / "out" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_chosen_key_steps_are_those_of_a_stride_where_they_coincide(pocket_pipe):
+    noise = initial_noise(["a", "b"], 0, (4, 16, 16))
+    samplers = [
+        Sampler("ddim", 6, 3, 3.0),
+        Sampler("ddim", 6, None, 3.0, keys=(0, 3)),
+        Sampler("ddim", 6, None, 3.0, keys=(0, 4)),
+    ]
+    strided, chosen, others = (sampling.sample_latents(pocket_pipe, ["sun", "flag"], noise, s) for s in samplers)
+    assert torch.equal(strided, chosen) and not torch.equal(strided, others)

@@ -79,8 +79,8 @@ def test_recipes_are_judged_by_the_same_dag(ran):
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     criteria = pd.read_csv(ran.folder / "results" / "criteria.csv")
     own = "decoder-5-cut2-linear-FD-2-cut2-linear"
-    assert list(dict.fromkeys(criteria["variation"])) == ["FCR(0.10)-FD-3", own]
-    assert set(criteria["verdict"]) <= {"met", "not met", "inconclusive"} and len(criteria) == 2 * 16
+    assert list(dict.fromkeys(criteria["variation"])) == ["FD-3keys-cut2-linear", "FCR(0.10)-FD-3", own]
+    assert set(criteria["verdict"]) <= {"met", "not met", "inconclusive"} and len(criteria) == 3 * 16
     table = pd.read_csv(ran.folder / "results" / "recipe_table.csv").set_index("variation")
     # At key steps a reuse decoder's model is the base model: one uncached output, so one distance.
     assert table.loc[own, "latent_mse_own"] == table.loc[own, "latent_mse_base"] > 0

@@ -9,6 +9,7 @@ import pandas as pd
 
 from fcr_core.efficiency import count_unet_flops, passes, sampling_flops
 from fcr_core.files import replacing
+from fcr_core.key_search import read_keys
 from fcr_core.latency import measure_latency, peak_tensor_bytes
 from fcr_core.pipelines import load_pipeline
 from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
@@ -17,7 +18,8 @@ from workflow_scripts import cli
 
 def work(args: argparse.Namespace) -> None:
     pipe = load_pipeline(args.pipeline).to(args.device)
-    samplers = {name: Sampler(**fields, guidance=args.guidance) for name, fields in args.samplers.items()}
+    keys = {name: read_keys(Path(file)) for name, file in args.keys.items()}
+    samplers = {n: Sampler(**fields, guidance=args.guidance, keys=keys.get(n, ())) for n, fields in args.samplers.items()}
     flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
     prompts = pd.read_parquet(args.prompts)
     tables = []
@@ -46,6 +48,7 @@ if __name__ == "__main__":
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--samplers", type=json.loads, required=True, help="fields of fcr_core.sampling.Sampler by name, as JSON")
+    parser.add_argument("--keys", type=json.loads, default={}, help="files of search_key_steps by sampler, as JSON")
     parser.add_argument("--guidance", type=float, required=True)
     parser.add_argument("--batches", type=int, nargs="+", required=True)
     parser.add_argument("--repeats", type=int, required=True)

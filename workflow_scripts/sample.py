@@ -11,6 +11,7 @@ import pandas as pd
 from fcr_core.codehash import content_hash
 from fcr_core.files import replacing, write_json
 from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
+from fcr_core.key_search import read_keys
 from fcr_core.pipelines import load_pipeline, load_reuse_decoder
 from fcr_core.sampling import LAUNCH, Sampler, sample_to_folder
 from workflow_scripts import cli
@@ -22,6 +23,8 @@ def work(args: argparse.Namespace) -> None:
     started = time.time()
     settings = {key: getattr(args, key) for key in RESULT_SETTINGS}
     settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.prompts)]
+    if args.keys:
+        settings["inputs"].append("keys" + sha256_of(args.keys))
     for kind in ("unet", "decoder"):
         if folder := getattr(args, kind):
             settings["inputs"].append(kind + sha256_of(folder / "diffusion_pytorch_model.safetensors"))
@@ -29,7 +32,7 @@ def work(args: argparse.Namespace) -> None:
         return
     prompts = pd.read_parquet(args.prompts).head(args.count)
     pipe = load_pipeline(args.pipeline, unet=args.unet).to(args.device)
-    sampler = Sampler(**args.sampler, guidance=args.guidance)
+    sampler = Sampler(**args.sampler, guidance=args.guidance, keys=read_keys(args.keys) if args.keys else ())
     decoder = load_reuse_decoder(pipe, sampler.cut, args.decoder) if args.decoder else None
     partial = partial_work(args.out, settings)
     with replacing(args.out) as draft:
@@ -46,6 +49,7 @@ if __name__ == "__main__":
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--count", type=int, required=True, help="use the first so many prompts")
     parser.add_argument("--sampler", type=json.loads, required=True, help="fields of fcr_core.sampling.Sampler as JSON")
+    parser.add_argument("--keys", type=Path, help="written by search_key_steps")
     parser.add_argument("--guidance", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--batch", type=int, default=LAUNCH, help="images a shard")

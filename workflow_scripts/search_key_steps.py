@@ -1,0 +1,55 @@
+"""Choose the key steps of a cached sampler on training prompts of the base model; killed, it goes on where it was."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fcr_core.codehash import content_hash
+from fcr_core.files import write_json
+from fcr_core.jobs import partial_work, sha256_of
+from fcr_core.key_search import Keys, evenly_spread, search_key_steps
+from fcr_core.pipelines import load_pipeline
+from fcr_core.schedule import KeySteps, Plan
+from fcr_core.trajectories import Trajectories
+from fcr_core.validation import cached_distance
+from workflow_scripts import cli
+
+
+def work(args: argparse.Namespace) -> None:
+    settings = {key: getattr(args, key) for key in ("count", "plan", "code")}
+    settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.trajectories)]
+    pipe, trajectories = load_pipeline(args.pipeline).to(args.device), Trajectories.load(args.trajectories)
+    # What was measured is all the state there is: run again, the search takes the same way through it.
+    state = partial_work(args.out, settings)
+    measured: dict[str, float] = json.loads(file.read_text()) if (file := state / "measured.json").exists() else {}
+
+    with tqdm(desc=f"{args.count} key steps", unit="plan") as bar:
+
+        def distance(keys: Keys) -> float:
+            name = " ".join(map(str, keys))
+            if name not in measured:
+                measured[name] = cached_distance(pipe, trajectories, Plan(KeySteps.explicit(keys), **args.plan))
+                write_json(file, measured)
+            bar.set_postfix(latent_mse=f"{min(measured.values()):.3g}", refresh=False)
+            bar.update()
+            return measured[name]
+
+        keys = search_key_steps(distance, trajectories.steps, args.count)
+        even = evenly_spread(trajectories.steps, args.count)
+        result = {"keys": keys, "latent_mse": distance(keys), "latent_mse_evenly_spread": distance(even)}
+    write_json(args.out, result | {"n_trajectories": len(trajectories.latents), "n_plans": len(measured)})
+    shutil.rmtree(state)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
+    parser.add_argument("--trajectories", type=Path, required=True, help="written by sample_trajectories")
+    parser.add_argument("--count", type=int, required=True, help="number of key steps")
+    parser.add_argument("--plan", type=json.loads, required=True, help="cut, reuse, nodes of fcr_core.schedule.Plan, as JSON")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")
+    cli.run(parser, work)
