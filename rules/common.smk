@@ -27,11 +27,11 @@ def unets_of(recipe, seeds=SEEDS):
 
 def trajectories_of(recipe):
     needed = Recipe(**FINE_TUNES[recipe].recipe).needs_trajectories
-    return [f"results/trajectories/{BACKBONE}/{TRAIN}-train.safetensors"] if needed else []
+    return [f"results/trajectories/{BACKBONE}/train.safetensors"] if needed else []
 
 
 def validation_of(recipe):
-    return [f"results/trajectories/{BACKBONE}/{TRAIN}-validation.safetensors"] if FINE_TUNES[recipe].validated else []
+    return [f"results/trajectories/{BACKBONE}/validation.safetensors"] if FINE_TUNES[recipe].validated else []
 
 
 def finetune_script(recipe):

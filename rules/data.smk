@@ -35,9 +35,27 @@ rule select_prompts:
         code=script("select_prompts"),
         data=subpath(input[0], parent=True),
         n_prompts=config["data"]["prompts"],
+        skip=0,
+        key="data.prompts",
     shell:
-        "python -m workflow_scripts.select_prompts --data {params.data:q} --count {params.n_prompts} --out {output:q}"
-        " 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.select_prompts --data {params.data:q} --count {params.n_prompts} --skip {params.skip}"
+        " --key {params.key} --out {output:q} 2>&1 | tee {log:q}"
+
+
+# Held-out concepts that are not evaluated: key steps are chosen on them.
+use rule select_prompts as select_search_prompts with:
+    output:
+        "results/prompts/{dataset}-key_search.parquet",
+    log:
+        "logs/select_search_prompts/{dataset}.log",
+    benchmark:
+        "results/benchmarks/select_search_prompts/{dataset}.tsv"
+    params:
+        code=script("select_prompts"),
+        data=subpath(input[0], parent=True),
+        n_prompts=config["key_search"]["prompts"],
+        skip=config["data"]["prompts"],
+        key="key_search.prompts",
 
 
 rule encode_data:

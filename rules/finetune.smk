@@ -1,18 +1,23 @@
-# One fine-tune a (recipe, seed), and the trajectories of the base model that some learn from, are validated on or choose by.
+# One fine-tune a (recipe, seed), and the trajectories of the base model that some learn from, are validated on, or by which key
+# steps are chosen.
 
 # How many for which purpose, and the seed that keeps them apart.
 TRAJECTORIES = {
     "train": (config["finetune"]["trajectories"], 0),
     "validation": (config["finetune"]["validation_prompts"], 1),
-    "key_search": (config["key_search"]["trajectories"], 2),
+    "key_search": (config["key_search"]["prompts"], 2),
 }
 
 
 rule sample_trajectories:
     input:
-        f"results/train_set/{BACKBONE}/{TRAIN}.safetensors",
+        lambda wildcards: (
+            f"results/prompts/{EVAL}-key_search.parquet"
+            if wildcards.purpose == "key_search"
+            else f"results/train_set/{BACKBONE}/{TRAIN}.safetensors"
+        ),
     output:
-        f"results/trajectories/{BACKBONE}/{TRAIN}-{{purpose}}.safetensors",
+        f"results/trajectories/{BACKBONE}/{{purpose}}.safetensors",
     log:
         "logs/sample_trajectories/{purpose}.log",
     benchmark:
@@ -30,13 +35,14 @@ rule sample_trajectories:
         versions=VERSIONS,
         weights=WEIGHTS,
         pipeline=PIPELINE,
+        source=lambda wildcards: "--prompts" if wildcards.purpose == "key_search" else "--train-set",
         n_trajectories=lambda wildcards: TRAJECTORIES[wildcards.purpose][0],
         seed=lambda wildcards: TRAJECTORIES[wildcards.purpose][1],
         steps=config["sampling"]["steps"],
         guidance=config["sampling"]["guidance"],
         device=config["device"],
     shell:
-        "python -m workflow_scripts.sample_trajectories --pipeline {params.pipeline:q} --train-set {input:q}"
+        "python -m workflow_scripts.sample_trajectories --pipeline {params.pipeline:q} {params.source} {input:q}"
         " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} --guidance {params.guidance} --device {params.device}"
         " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 

@@ -4,7 +4,7 @@
 
 rule search_key_steps:
     input:
-        f"results/trajectories/{BACKBONE}/{TRAIN}-key_search.safetensors",
+        f"results/trajectories/{BACKBONE}/key_search.safetensors",
     output:
         f"results/key_steps/{BACKBONE}/{{sampler}}.json",
     log:

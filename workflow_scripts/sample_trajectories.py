@@ -1,10 +1,12 @@
-"""Sample uncached guided trajectories of the base model for training prompts, once for all recipes; killed, it goes on."""
+"""Sample uncached guided trajectories of the base model, to learn from or to choose by; killed, it goes on where it was."""
 
 import argparse
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import torch
+from diffusers import StableDiffusionPipeline
 from tqdm import tqdm
 
 from fcr_core.codehash import content_hash
@@ -12,7 +14,7 @@ from fcr_core.denoising import TrainingSet
 from fcr_core.files import replacing
 from fcr_core.images import slices
 from fcr_core.jobs import partial_work, sha256_of
-from fcr_core.pipelines import load_pipeline
+from fcr_core.pipelines import encode_prompts, load_pipeline
 from fcr_core.sampling import LAUNCH, latent_shape
 from fcr_core.trajectories import Trajectories, sample_trajectory
 from workflow_scripts import cli
@@ -20,28 +22,41 @@ from workflow_scripts import cli
 
 def work(args: argparse.Namespace) -> None:
     settings = {key: getattr(args, key) for key in ("count", "steps", "guidance", "seed", "code")}
-    settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.train_set)]
+    settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.train_set or args.prompts)]
     state = partial_work(args.out, settings)
-    pipe, data = load_pipeline(args.pipeline).to(args.device), TrainingSet.load(args.train_set)
+    pipe = load_pipeline(args.pipeline).to(args.device)
     generator = torch.Generator().manual_seed(args.seed)
-    rows = data.draw_rows(args.count, generator)
+    texts, null_text = embeddings(pipe, args, generator)
     noise = torch.randn(args.count, *latent_shape(pipe), generator=generator)
     parts = []
     for part in tqdm(slices(args.count, LAUNCH), desc="trajectories", unit="batch"):
         file = state / f"{part.start:06d}.pt"
         if not file.exists():
-            made = sample_trajectory(pipe, data.texts[rows[part]], data.null_text, noise[part], args.steps, args.guidance)
+            made = sample_trajectory(pipe, texts[part], null_text, noise[part], args.steps, args.guidance)
             with replacing(file) as draft:
                 torch.save(made, draft)
         parts.append(torch.load(file, weights_only=True))
-    Trajectories(torch.cat(parts), data.texts[rows], data.null_text, args.guidance).save(args.out)
+    Trajectories(torch.cat(parts), texts, null_text, args.guidance).save(args.out)
     shutil.rmtree(state)
+
+
+def embeddings(
+    pipe: StableDiffusionPipeline, args: argparse.Namespace, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of the prompts (N, L, D), drawn from the training set or the first of a list, and of the empty prompt (1, L, D)."""
+    if args.train_set:
+        data = TrainingSet.load(args.train_set)
+        return data.texts[data.draw_rows(args.count, generator)], data.null_text
+    prompts = pd.read_parquet(args.prompts)["prompt"].head(args.count).tolist()
+    return encode_prompts(pipe, prompts).cpu(), encode_prompts(pipe, [""]).cpu()
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
-    parser.add_argument("--train-set", type=Path, required=True, help="written by encode_data")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--train-set", type=Path, help="written by encode_data: prompts are drawn from it")
+    source.add_argument("--prompts", type=Path, help="written by select_prompts: the first are taken")
     parser.add_argument("--count", type=int, required=True, help="number of trajectories")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--guidance", type=float, required=True)

@@ -1,4 +1,4 @@
-"""Choose the evaluation prompts: one of each held-out concept, in an order that a larger count only extends."""
+"""Choose prompts, one of each held-out concept, in an order that a larger count only extends: for evaluation, or after those."""
 
 import argparse
 import hashlib
@@ -12,9 +12,11 @@ from workflow_scripts import cli
 def work(args: argparse.Namespace) -> None:
     table = prompts_of(args.data, "test")
     table["order"] = [hashlib.sha256(prompt_id.encode()).hexdigest() for prompt_id in table["prompt_id"]]
-    chosen = table.sort_values("order").drop_duplicates("concept").head(args.count).drop(columns="order")
+    ordered = table.sort_values("order").drop_duplicates("concept").drop(columns="order")
+    chosen = ordered.iloc[args.skip : args.skip + args.count]
     if len(chosen) < args.count:
-        raise ValueError(f"config key data.prompts = {args.count}: {args.data} has only {len(chosen)} held-out concepts")
+        asked = f"config key {args.key} = {args.count}" + f", after {args.skip} evaluation prompts" * (args.skip > 0)
+        raise ValueError(f"{asked}: {args.data} has only {len(ordered)} held-out concepts")
     with replacing(args.out) as draft:
         chosen.to_parquet(draft, index=False)
 
@@ -23,4 +25,6 @@ if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
     parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--skip", type=int, default=0, help="leave out so many, which are the evaluation's")
+    parser.add_argument("--key", required=True, help="the config key that sets the count, for errors")
     cli.run(parser, work)
