@@ -6,14 +6,16 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import DDIMScheduler, StableDiffusionPipeline
+from diffusers import DDIMScheduler
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from fcr_core.conditioning import conditioning_of
 from fcr_core.data.prepared import images_of, prompts_of
 from fcr_core.files import replacing
 from fcr_core.images import to_pixels
@@ -26,16 +28,22 @@ UNCONDITIONAL_SHARE = 0.1
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Latents (N, C, h, w) and text embeddings (N, L, D), row-aligned with `concepts`; `null_text` (1, L, D) embeds ""."""
+    """Latents (N, C, h, w) and text embeddings (N, L, D), row-aligned with `concepts`; `null_text` (1, L, D) embeds "".
+
+    `channels` (N, E, h, w) is what the task has beside them (`fcr_core.conditioning`).
+    """
 
     latents: torch.Tensor
     texts: torch.Tensor
     null_text: torch.Tensor
     concepts: list[str]
+    channels: torch.Tensor | None = None
 
     def save(self, path: Path) -> None:
         """One safetensors file; the concepts ride in its metadata. Embeddings take half precision: 64 MB for 3.5 k prompts."""
         tensors = {"latents": self.latents, "texts": self.texts.half(), "null_text": self.null_text}
+        if self.channels is not None:
+            tensors["channels"] = self.channels
         with replacing(path) as draft:
             save_file(tensors, draft, metadata={"concepts": json.dumps(self.concepts)})
 
@@ -64,10 +72,11 @@ class TrainingSet:
         members = [self.rows_of_concept[concept] for concept in concepts]
         return torch.stack([m[int(u * len(m))] for m, u in zip(members, uniform, strict=True)])
 
-    def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """`batch` latents (B, C, h, w) and embeddings (B, L, D), some of them of ""."""
+    def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """`batch` latents (B, C, h, w), embeddings (B, L, D), some of them of "", and channels (B, E, h, w)."""
         index = self.draw_rows(batch, generator)
-        return self.latents[index], drop_text(self.texts[index], self.null_text, generator)
+        text = drop_text(self.texts[index], self.null_text, generator)
+        return self.latents[index], text, None if self.channels is None else self.channels[index]
 
 
 def drop_text(texts: torch.Tensor, null_text: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -76,14 +85,17 @@ def drop_text(texts: torch.Tensor, null_text: torch.Tensor, generator: torch.Gen
     return torch.where(dropped, null_text, texts)
 
 
-def encode_training_set(pipe: StableDiffusionPipeline, folder: Path) -> TrainingSet:
-    """The training split of a prepared data set, encoded by the pipeline's VAE and text encoder."""
+def encode_training_set(pipe: Any, folder: Path) -> TrainingSet:
+    """The training split of a prepared data set, encoded by the pipeline's VAE and text encoder, and for its task."""
     table = prompts_of(folder, "train")
+    ids = table["prompt_id"].tolist()
+    images = images_of(folder, ids)
     return TrainingSet(
-        latents=encode_images(pipe.vae, to_pixels(images_of(folder, table["prompt_id"].tolist()))),
+        latents=encode_images(pipe.vae, to_pixels(images)),
         texts=encode_prompts(pipe, table["prompt"].tolist()),
         null_text=encode_prompts(pipe, [""]),
         concepts=table["concept"].tolist(),
+        channels=conditioning_of(pipe.unet).channels(pipe, images, ids),
     )
 
 
@@ -98,7 +110,7 @@ def denoising_loss(unet: nn.Module, scheduler: DDIMScheduler, data: TrainingSet,
     """E ‖ε_θ(x_t, t, c) − ε‖², t ~ U{0..T-1} (Ho et al., 2020, arXiv 2006.11239, eq. 14)."""
 
     def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
-        x0, text = data.draw(batch, generator)
+        x0, text, _ = data.draw(batch, generator)
         noise = torch.randn(x0.shape, generator=generator)
         t = torch.randint(scheduler.config.num_train_timesteps, (batch,), generator=generator)
         prediction = unet(scheduler.add_noise(x0, noise, t), t, text).sample
