@@ -64,8 +64,8 @@ class TrainingRun:
     def __post_init__(self) -> None:
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(self.trained, lr=self.lr, betas=(0.9, 0.999), weight_decay=self.weight_decay)
-        # decay(n) = min(ema_decay, (1 + n) / (10 + n)): usable after a few dozen steps. At decay 0 it would be a mere copy.
-        self.ema = EMAModel(self.trained, decay=self.ema_decay) if self.ema_decay else None
+        # decay(n) = min(ema_decay, (1 + n) / (10 + n)): usable after a few dozen steps.
+        self.ema = EMAModel(self.trained, decay=self.ema_decay)
         self.device = next(self.model.parameters()).device.type
         self.workers = PartialState(cpu=self.device == "cpu")
         self.scaler = torch.amp.GradScaler(self.device, enabled=self.precision == "fp16")
@@ -95,8 +95,8 @@ class TrainingRun:
 
     def _parts(self) -> dict[str, Any]:
         """What a checkpoint holds the state of, by name."""
-        parts = {"model": self.model, "optimizer": self.optimizer, "ema": self.ema, "scaler": self.scaler, "early": self.early}
-        return {name: part for name, part in parts.items() if part is not None}
+        parts = {"model": self.model, "optimizer": self.optimizer, "ema": self.ema, "scaler": self.scaler}
+        return parts | ({"early": self.early} if self.early else {})
 
     def run(self, steps: int, step_loss: StepLoss, checkpoint_every: int, name: str) -> None:
         """Train until `steps` optimizer steps are done in all, or stopped early; leaves the EMA (or best) weights in the model.
@@ -120,8 +120,7 @@ class TrainingRun:
                     self.save()
         if writer:
             writer.close()
-        if self.ema:
-            self.ema.copy_to(self.trained)
+        self.ema.copy_to(self.trained)
         if self.early:
             self.early.restore(self.trained)
         self.model.eval()
@@ -130,14 +129,12 @@ class TrainingRun:
         """Mini-validation with the EMA weights in the model."""
         if self.early is None or self.step % self.early.every:
             return
-        if self.ema:
-            self.ema.store(self.trained)
-            self.ema.copy_to(self.trained)
+        self.ema.store(self.trained)
+        self.ema.copy_to(self.trained)
         self.model.eval()
         self.history[-1]["validation"] = self.early.update(self.trained)
         self.model.train()
-        if self.ema:
-            self.ema.restore(self.trained)
+        self.ema.restore(self.trained)
 
     def _lr_factor(self, steps: int) -> float:
         """Linear warm-up, constant, then linear to 0 over the last `cooldown` share of the steps."""
@@ -162,8 +159,7 @@ class TrainingRun:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        if self.ema:
-            self.ema.step(self.trained)
+        self.ema.step(self.trained)
         self.step += 1
         self.history.append({"step": self.step, **logged, "seconds": time.perf_counter() - start})
         return logged
