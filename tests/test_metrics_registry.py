@@ -14,6 +14,8 @@ from fcr_core.metrics import class_score, frechet, frechet_pca, kid, latent_mse,
 from fcr_core.metrics.left_out import replicates
 from fcr_core.metrics.metric import metrics_of, named
 
+from .conftest import ROOT
+
 HELPERS = {"metric", "registry", "left_out", "rows", "mmd"}
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(90, 12)), RNG.normal(0.3, 1.2, size=(100, 12))
@@ -88,3 +90,10 @@ def test_replicates_are_the_value_of_all_prompts_and_without_each_group(metric):
 def test_no_metric_needs_torch():
     command = "import sys; import fcr_core.metrics.registry, fcr_core.metrics.left_out; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
+
+
+def test_the_page_on_metrics_lists_each_as_it_says_itself():
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    for metric in registry.METRICS.values():
+        assert f"| `{metric.key}` | {metric.title} | {metric.direction} | {metric.unit} |" in page
+        assert f"| {metric.needs} | {metric.source} |" in page

@@ -1,4 +1,4 @@
-"""Metrics on arrays, one file a metric: NumPy and SciPy, no torch.
+"""Metrics on arrays, one file a metric: NumPy, SciPy and scikit-image, no torch.
 
 A module has `METRIC`, or `METRICS` when one pass yields several values, and one of
 

@@ -13,7 +13,7 @@ METRIC = Metric(
     direction="higher",
     unit="100 cos",
     range=(0, 100),
-    needs="image and text embeddings",
+    needs="image and text",
     source="Hessel et al., 2021, arXiv 2104.08718",
 )
 

@@ -18,8 +18,8 @@ SCALE = 1000
 SOURCE = "Jayasumana et al., 2024, arXiv 2401.09603"
 # On unit rows k lies between exp(-4 / 2σ²) = 0.9802 and 1.
 METRICS = (
-    Metric("cmmd_u", "CMMD (unbiased)", "lower", "", (-40, 40), "image embeddings", SOURCE),
-    Metric("cmmd_v", "CMMD (as in its code)", "lower", "", (0, 40), "image embeddings", SOURCE),
+    Metric("cmmd_u", "CMMD (unbiased)", "lower", "", (-40, 40), "image", SOURCE),
+    Metric("cmmd_v", "CMMD (as in its code)", "lower", "", (0, 40), "image", SOURCE),
 )
 
 

@@ -12,7 +12,7 @@ METRIC = Metric(
     direction="lower",
     unit="feature units",
     range=(0, float("inf")),
-    needs="image embeddings",
+    needs="image",
     source="root mean square error",
 )
 

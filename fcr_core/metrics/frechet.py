@@ -103,7 +103,7 @@ def of_set(features: np.ndarray, reference: np.ndarray) -> float:
 
 
 def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Iterator[float]:
-    """Distance of all rows, then without the rows of each group 0..G-1; `groups` (n,). Each row is read once."""
+    """Distance of all rows, then without the rows of each group 0..G-1; `groups` (n,). Reads rows once, holds G scatters."""
     target = Moments.of(reference)
     parts = [Moments.of(features[groups == group]) for group in range(groups.max() + 1)]
     whole = reduce(add, parts)

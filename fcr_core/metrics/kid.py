@@ -23,7 +23,7 @@ METRIC = Metric(
 def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """k(x, y) = (x·y / d + 1)³ for rows of x (n, d) and y (m, d): (n, m)."""
     base = x @ y.T / x.shape[1] + 1
-    return base * base * base  # 40 times as fast as `base**3`
+    return base * base * base  # 15 times as fast as `base**3`
 
 
 def of_set(features: np.ndarray, reference: np.ndarray) -> float:

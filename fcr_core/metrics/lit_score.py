@@ -13,7 +13,7 @@ METRIC = Metric(
     direction="higher",
     unit="100 cos",
     range=(-100, 100),
-    needs="image and text embeddings",
+    needs="image and text",
     source="Zhai et al., 2022, arXiv 2111.07991",
 )
 

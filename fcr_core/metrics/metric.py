@@ -21,7 +21,7 @@ class Metric:
     direction: Literal["lower", "higher"]  # which is better
     unit: str  # "" = a pure number
     range: tuple[float, float]
-    needs: str  # the array of an extractor's file, or what else it takes
+    needs: str  # the array of a feature file ("pool", "logits", "image"), or what else it takes
     source: str
 
     def name(self, network: str = "") -> str:

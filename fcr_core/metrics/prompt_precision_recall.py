@@ -17,7 +17,7 @@ from fcr_core.metrics.precision_recall import NEIGHBOURS, squared_radii
 
 KYNKAANNIEMI = "Kynkäänniemi et al., 2019, arXiv 1904.06991"
 JOINT = f"{KYNKAANNIEMI}, in the space of DeVries et al., 2019, arXiv 1907.08175"
-PAIRS = "image and text embeddings"
+PAIRS = "image and text"
 METRICS = (
     Metric("joint_precision", "precision of image and prompt", "higher", "", (0, 1), PAIRS, JOINT),
     Metric("joint_recall", "recall of image and prompt", "higher", "", (0, 1), PAIRS, JOINT),
