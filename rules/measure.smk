@@ -90,7 +90,7 @@ rule measure_set:
         code=lambda wildcards: script("measure_set", f"fcr_core/metrics/{wildcards.metric}.py"),
         seeds=SEEDS,
     shell:
-        "python -m workflow_scripts.measure_set --metric {wildcards.metric} --features {input.features:q}"
+        "python -m workflow_scripts.measure_set --metric {wildcards.metric} --network effnet --features {input.features:q}"
         " --reference {input.reference:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
 
 
@@ -190,7 +190,7 @@ rule measure_real:
     params:
         code=script("measure_real"),
     shell:
-        "python -m workflow_scripts.measure_real --reference {input.reference:q} --lit {input.lit:q}"
+        "python -m workflow_scripts.measure_real --network effnet --reference {input.reference:q} --lit {input.lit:q}"
         " --out {output:q} 2>&1 | tee {log:q}"
 
 

@@ -19,7 +19,7 @@ def work(args: argparse.Namespace) -> None:
         for seed, images in zip(args.seeds, sampled["pool"], strict=True)
         for prompt_id, value in zip(sampled["prompt_id"], lit_score.per_image(images, texts, lit), strict=True)
     ]
-    write_rows(args.out, lit_score.NAME, rows)
+    write_rows(args.out, lit_score.METRIC.name(), rows)
 
 
 if __name__ == "__main__":

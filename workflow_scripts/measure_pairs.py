@@ -39,7 +39,7 @@ def pair_distances(folder: Path, twin: Path) -> dict[str, dict[str, float]]:
         raise ValueError(f"{folder} and {twin} hold different prompts")
     pictures = [[Image.open(place / f"{prompt_id}.png") for prompt_id in ids] for place in (folder, twin)]
     return {
-        latent_mse.NAME: dict(zip(ids, latent_mse.per_image(latents, twins), strict=True)),
+        latent_mse.METRIC.name(): dict(zip(ids, latent_mse.per_image(latents, twins), strict=True)),
         stlpips_alex.NAME: dict(zip(ids, stlpips_alex.distance(*pictures), strict=True)),
     }
 

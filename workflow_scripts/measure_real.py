@@ -21,16 +21,17 @@ def work(args: argparse.Namespace) -> None:
         half, other = np.array_split(order, 2)
         for metric in (kid, frechet_pca):
             value = metric.of_set(real["pool"][half], real["pool"][other])
-            rows.append({"metric": metric.NAME, "seed": split, "value": value})
-    rows.append({"metric": class_score.NAME, "seed": 0, "value": class_score.of_set(real["logits"])})
+            rows.append({"metric": metric.METRIC.name(args.network), "seed": split, "value": value})
+    rows.append({"metric": class_score.METRIC.name(args.network), "seed": 0, "value": class_score.of_set(real["logits"])})
     row_of = {prompt_id: row for row, prompt_id in enumerate(lit["prompt_id"])}
     texts = lit["text_features"][[row_of[prompt_id] for prompt_id in real["prompt_id"]]]
-    rows.append({"metric": lit_score.NAME, "seed": 0, "value": lit_score.per_image(real["pool"], texts, lit).mean()})
+    rows.append({"metric": lit_score.METRIC.name(), "seed": 0, "value": lit_score.per_image(real["pool"], texts, lit).mean()})
     write_rows(args.out, None, rows)
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
+    parser.add_argument("--network", required=True, help="that made the features: part of the metrics' names in tables")
     parser.add_argument("--reference", type=Path, required=True, help="written by extract_real_features")
     parser.add_argument("--lit", type=Path, required=True, help="written by train_lit")
     cli.run(parser, work)

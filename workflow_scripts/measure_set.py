@@ -6,24 +6,29 @@ from pathlib import Path
 
 import numpy as np
 
-from fcr_core.measurements import leave_one_group_out, write_rows
+from fcr_core.measurements import write_rows
+from fcr_core.metrics.left_out import replicates
+from fcr_core.metrics.metric import metrics_of, named
 from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
     metric = import_module(f"fcr_core.metrics.{args.metric}")
-    sampled, real = np.load(args.features), np.load(args.reference)
+    array = metrics_of(metric)[0].needs
+    sampled, real = np.load(args.features)[array], np.load(args.reference)[array]
     rows = [
-        {"seed": seed, "group": group, "value": metric.of_set(features[kept], real[metric.INPUT])}
-        for seed, features in zip(args.seeds, sampled[metric.INPUT], strict=True)
-        for group, kept in leave_one_group_out(len(features))
+        {"metric": name, "seed": seed, "group": group, "value": value}
+        for seed, features in zip(args.seeds, sampled, strict=True)
+        for group, values in replicates(metric, features, real)
+        for name, value in named(metric, values, args.network).items()
     ]
-    write_rows(args.out, metric.NAME, rows)
+    write_rows(args.out, None, rows)
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--metric", required=True, help="a module of fcr_core/metrics that judges sets")
+    parser.add_argument("--network", required=True, help="that made the features: part of the metric's name in tables")
     parser.add_argument("--features", type=Path, required=True, help="written by extract_features")
     parser.add_argument("--reference", type=Path, required=True, help="written by extract_real_features")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)

@@ -1,0 +1,24 @@
+"""Peak signal-to-noise ratio between an image and its uncached twin."""
+
+from __future__ import annotations
+
+import numpy as np
+from skimage.metrics import peak_signal_noise_ratio
+
+from fcr_core.metrics.metric import Metric
+
+METRIC = Metric(
+    key="psnr",
+    title="PSNR",
+    direction="higher",
+    unit="dB",
+    range=(0, float("inf")),
+    needs="pixels",
+    source="10 log10(255² / MSE)",
+)
+
+
+def per_image(images: np.ndarray, twins: np.ndarray) -> np.ndarray:
+    """uint8 RGB (N, H, W, 3) x 2 -> (N,); infinite for equal images, so a mean over images may be infinite too."""
+    with np.errstate(divide="ignore"):
+        return np.array([peak_signal_noise_ratio(twin, image, data_range=255) for image, twin in zip(images, twins, strict=True)])
