@@ -56,6 +56,20 @@ def test_the_ratio_of_medians_uses_paired_repeats():
     assert (interval.value, interval.low, interval.high) == pytest.approx((3, 3, 3))
 
 
+def test_the_ratio_of_medians_over_rounds_is_students_interval_of_the_log_ratios():
+    slow, fast = RNG.uniform(2, 3, size=4), RNG.uniform(1, 2, size=4)
+    interval, expected = ratio_of_medians(slow, fast), scipy_stats.ttest_rel(np.log(slow), np.log(fast)).confidence_interval(0.95)
+    assert interval.value == pytest.approx(scipy_stats.gmean(slow / fast))
+    assert (interval.low, interval.high) == pytest.approx((np.exp(expected.low), np.exp(expected.high)))
+
+
+def test_a_launch_counts_once_however_many_rounds_it_has():
+    slow, fast = RNG.uniform(2, 3, size=(5, 7)), RNG.uniform(1, 2, size=(5, 7))
+    launches = ratio_of_medians(slow, fast)
+    assert launches == ratio_of_medians(np.median(slow, axis=1), np.median(fast, axis=1))
+    assert launches == ratio_of_medians(np.repeat(slow, 3, axis=1), np.repeat(fast, 3, axis=1))
+
+
 def bounds(low: float, high: float) -> Interval:
     return Interval((low + high) / 2, low, high, low, high)
 
