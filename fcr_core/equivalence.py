@@ -14,7 +14,7 @@ Scale = Literal["difference", "ratio"]
 
 
 def non_inferiority_p(arm: np.ndarray, other: np.ndarray, margin: float, direction: Direction, scale: Scale) -> float:
-    """One-sided p of H0: the claim "arm − other (or arm/other − 1) is `direction` `margin`" is false. Values a prompt (n,), paired.
+    """One-sided p of H0: "arm − other (or arm/other − 1) is `direction` `margin`" is false. Values a prompt (n,), paired.
 
     On the ratio scale the claim is one about mean(arm) − (1 + margin) · mean(other), a mean of paired values; mean(other) > 0.
     p <= 0.05 where, and only where, the one-sided 95 % bound (`fcr_core.stats.mean_interval` of the differences, or

@@ -12,7 +12,7 @@ from fcr_core.stats import Interval, mean_interval
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Mean difference of two arms over prompts, whether it is 0 by Student's t, and whether the differences are symmetric about 0."""
+    """Mean difference over prompts, whether it is 0 (Student's t), and whether the differences are symmetric about 0."""
 
     difference: Interval
     df: int
