@@ -34,8 +34,8 @@ def skewed_mean_interval(values: np.ndarray) -> Interval:
     """Mean of one value a prompt (n,) that may be heavy-tailed, as distances to the uncached output are. Needs n >= 2.
 
     Each end is the outer one of Student's interval and of Hall's (1992, J. R. Stat. Soc. B 54), which compares
-    g(t) = t + γ t² / (3 √n) + γ² t³ / (27 n) + γ / (6 √n) with Student's quantile, γ the skewness of the values. Alone, the first is
-    too low above a long right tail, the second too narrow where a symmetric sample is skewed by accident (docs/statistics.md).
+    g(t) = t + γ t² / (3 √n) + γ² t³ / (27 n) + γ / (6 √n) with Student's quantile, γ the skewness. Alone, the first is too low
+    above a long right tail, the second too narrow where a symmetric sample is skewed by accident (docs/statistics.md).
     """
     student, error = mean_interval(values), stats.sem(values)
     if error == 0:
