@@ -11,7 +11,7 @@ import pandas as pd
 
 from fcr_core.criteria import EXP1
 from fcr_core.measurements import group_of
-from fcr_core.stats import Interval, Jackknifed, jackknifed_mean, mean_interval, ratio_of_medians
+from fcr_core.stats import Interval, Jackknifed, jackknifed_mean, ratio_of_medians, skewed_mean_interval
 from fcr_core.variations import Variation
 
 
@@ -53,9 +53,9 @@ def read_rows(rows: list[dict[str, Any]]) -> tuple[dict[str, Variation], dict[st
 
 
 def level(arm: Measurements, metric: str) -> Interval:
-    """The metric's mean with its interval: Student's t over prompts, or the jackknife for a metric of whole sets."""
+    """The metric's mean with its interval: over prompts, or by the jackknife for a metric of whole sets."""
     if arm.is_per_prompt(metric):
-        return mean_interval(arm.per_prompt(metric).to_numpy())
+        return skewed_mean_interval(arm.per_prompt(metric).to_numpy())
     return arm.jackknifed(metric).interval()
 
 
@@ -63,7 +63,7 @@ def difference(arm: Measurements, other: Measurements, metric: str) -> Interval:
     """arm − other on the prompts that both have, paired."""
     if arm.is_per_prompt(metric):
         pairs = pd.concat([arm.per_prompt(metric), other.per_prompt(metric)], axis=1, join="inner").to_numpy()
-        return mean_interval(pairs[:, 0] - pairs[:, 1])
+        return skewed_mean_interval(pairs[:, 0] - pairs[:, 1])
     return arm.jackknifed(metric).difference(other.jackknifed(metric))
 
 
