@@ -4,15 +4,15 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
+from fcr_core.features import feature_files
 from fcr_core.measurements import leave_one_group_out, write_rows
 from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
     metric = import_module(f"fcr_core.metrics.{args.metric}")
-    sampled, real = np.load(args.features), np.load(args.reference)
+    sampled = feature_files.read(args.features, seeds=args.seeds)
+    real = feature_files.read(args.reference, record=sampled.record)
     rows = [
         {"seed": seed, "group": group, "value": metric.of_set(features[kept], real[metric.INPUT])}
         for seed, features in zip(args.seeds, sampled[metric.INPUT], strict=True)
