@@ -70,6 +70,17 @@ def extractor_weights(extractor):
     return [config["metrics"]["weights"]] if extractor == EXTRACTOR and "weights" in config["metrics"] else []
 
 
+def extractor_arguments(extractor):
+    """Which network a features job runs, and how."""
+    weights = [f"--weights={file}" for file in extractor_weights(extractor)]
+    return [
+        f"--extractor={extractor}",
+        *weights,
+        f"--precision={config['metrics']['precision']}",
+        f"--device={config['device']}",
+    ]
+
+
 def measurements_of(variation):
     """Every file with measurements of one row of the table."""
     sets = [f"results/metrics/{metric}/{variation.name}.parquet" for metric in SET_METRICS]

