@@ -25,6 +25,7 @@ except ConfigError as error:
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
+    extractor=r"\w+",
     recipe=r"[^/]+",
     seed=r"\d+",
     split="train|test",

@@ -1,6 +1,8 @@
 # What the rules share: files by name, and the rows that are sampled.
 
 SET_METRICS = ["kid", "frechet_pca", "class_score"]
+# The network whose features judge sets of images, and the one that LiT's projections are trained on.
+EXTRACTOR, LIT_EXTRACTOR = config["metrics"]["extractor"], "effnet"
 
 
 def model_of(variation):
@@ -61,6 +63,22 @@ def twin_of(variation):
     if variation.recipe is None or trains_decoder(variation.recipe):
         return UNCACHED
     return f"{FINE_TUNES[variation.recipe].label}-{UNCACHED}"
+
+
+def extractor_weights(extractor):
+    """The weights named in the configuration, which are those of the extractor named there."""
+    return [config["metrics"]["weights"]] if extractor == EXTRACTOR and "weights" in config["metrics"] else []
+
+
+def extractor_arguments(extractor):
+    """Which network a features job runs, and how."""
+    weights = [f"--weights={file}" for file in extractor_weights(extractor)]
+    return [
+        f"--extractor={extractor}",
+        *weights,
+        f"--precision={config['metrics']['precision']}",
+        f"--device={config['device']}",
+    ]
 
 
 def measurements_of(variation):

@@ -3,31 +3,34 @@
 
 rule real_features:
     input:
-        "results/data/{dataset}/prompts.parquet",
+        data="results/data/{dataset}/prompts.parquet",
+        weights=lambda wildcards: extractor_weights(wildcards.extractor),
     output:
-        "results/features/real/{dataset}/{split}.npz",
+        "results/features/{extractor}/real/{dataset}/{split}.npz",
     log:
-        "logs/real_features/{dataset}_{split}.log",
+        "logs/real_features/{extractor}_{dataset}_{split}.log",
     benchmark:
-        "results/benchmarks/real_features/{dataset}_{split}.tsv"
+        "results/benchmarks/real_features/{extractor}_{dataset}_{split}.tsv"
     conda:
         ENV
     threads: config["threads"]
     resources:
+        gpu=GPUS,
         mem_mb=4000,
     params:
-        code=script("extract_real_features"),
+        code=lambda wildcards: script("extract_real_features", f"fcr_core/features/{wildcards.extractor}.py"),
         versions=VERSIONS,
-        data=subpath(input[0], parent=True),
+        data=subpath(input.data, parent=True),
+        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
     shell:
         "python -m workflow_scripts.extract_real_features --data {params.data:q} --split {wildcards.split}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " {params.extractor:q} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule train_lit:
     input:
         data="results/data/{dataset}/prompts.parquet",
-        features="results/features/real/{dataset}/train.npz",
+        features=f"results/features/{LIT_EXTRACTOR}/real/{{dataset}}/train.npz",
     output:
         "results/lit/{dataset}.npz",
     log:
@@ -51,31 +54,35 @@ rule train_lit:
 
 rule sample_features:
     input:
-        lambda wildcards: samples_of(wildcards.variation),
+        samples=lambda wildcards: samples_of(wildcards.variation),
+        weights=lambda wildcards: extractor_weights(wildcards.extractor),
     output:
-        "results/features/samples/{variation}.npz",
+        "results/features/{extractor}/samples/{variation}.npz",
     log:
-        "logs/sample_features/{variation}.log",
+        "logs/sample_features/{extractor}_{variation}.log",
     benchmark:
-        "results/benchmarks/sample_features/{variation}.tsv"
+        "results/benchmarks/sample_features/{extractor}_{variation}.tsv"
     conda:
         ENV
     threads: config["threads"]
     resources:
+        gpu=GPUS,
         mem_mb=4000,
     params:
-        code=script("extract_features"),
+        code=lambda wildcards: script("extract_features", f"fcr_core/features/{wildcards.extractor}.py"),
         versions=VERSIONS,
-        samples=lambda wildcards, input: folders_of(input),
+        samples=lambda wildcards, input: folders_of(input.samples),
+        seeds=SEEDS,
+        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
     shell:
-        "python -m workflow_scripts.extract_features --samples {params.samples:q}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.extract_features --samples {params.samples:q} --seeds {params.seeds}"
+        " {params.extractor:q} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_set:
     input:
-        features="results/features/samples/{variation}.npz",
-        reference=f"results/features/real/{EVAL}/test.npz",
+        features=f"results/features/{EXTRACTOR}/samples/{{variation}}.npz",
+        reference=f"results/features/{EXTRACTOR}/real/{EVAL}/test.npz",
     output:
         "results/metrics/{metric}/{variation}.parquet",
     log:
@@ -90,13 +97,13 @@ rule measure_set:
         code=lambda wildcards: script("measure_set", f"fcr_core/metrics/{wildcards.metric}.py"),
         seeds=SEEDS,
     shell:
-        "python -m workflow_scripts.measure_set --metric {wildcards.metric} --network effnet --features {input.features:q}"
+        "python -m workflow_scripts.measure_set --metric {wildcards.metric} --features {input.features:q}"
         " --reference {input.reference:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_lit:
     input:
-        features="results/features/samples/{variation}.npz",
+        features=f"results/features/{LIT_EXTRACTOR}/samples/{{variation}}.npz",
         lit=f"results/lit/{EVAL}.npz",
     output:
         "results/metrics/lit_score/{variation}.parquet",
@@ -177,7 +184,8 @@ rule measure_variance:
 
 rule measure_real:
     input:
-        reference=f"results/features/real/{EVAL}/test.npz",
+        reference=f"results/features/{EXTRACTOR}/real/{EVAL}/test.npz",
+        lit_reference=f"results/features/{LIT_EXTRACTOR}/real/{EVAL}/test.npz",
         lit=f"results/lit/{EVAL}.npz",
     output:
         "results/metrics/real.parquet",
@@ -190,8 +198,8 @@ rule measure_real:
     params:
         code=script("measure_real"),
     shell:
-        "python -m workflow_scripts.measure_real --network effnet --reference {input.reference:q} --lit {input.lit:q}"
-        " --out {output:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.measure_real --reference {input.reference:q} --lit-reference {input.lit_reference:q}"
+        " --lit {input.lit:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_efficiency:

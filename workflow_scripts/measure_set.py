@@ -4,8 +4,7 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
+from fcr_core.features import feature_files
 from fcr_core.measurements import write_rows
 from fcr_core.metrics.left_out import replicates
 from fcr_core.metrics.metric import metrics_of, named
@@ -15,12 +14,13 @@ from workflow_scripts import cli
 def work(args: argparse.Namespace) -> None:
     metric = import_module(f"fcr_core.metrics.{args.metric}")
     array = metrics_of(metric)[0].needs
-    sampled, real = np.load(args.features)[array], np.load(args.reference)[array]
+    sampled = feature_files.read(args.features, seeds=args.seeds)
+    real = feature_files.read(args.reference, record=sampled.record)
     rows = [
         {"metric": name, "seed": seed, "group": group, "value": value}
-        for seed, features in zip(args.seeds, sampled, strict=True)
-        for group, values in replicates(metric, features, real)
-        for name, value in named(metric, values, args.network).items()
+        for seed, features in zip(args.seeds, sampled[array], strict=True)
+        for group, values in replicates(metric, features, real[array])
+        for name, value in named(metric, values, sampled.record["extractor"]).items()
     ]
     write_rows(args.out, None, rows)
 
@@ -28,7 +28,6 @@ def work(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--metric", required=True, help="a module of fcr_core/metrics that judges sets")
-    parser.add_argument("--network", required=True, help="that made the features: part of the metric's name in tables")
     parser.add_argument("--features", type=Path, required=True, help="written by extract_features")
     parser.add_argument("--reference", type=Path, required=True, help="written by extract_real_features")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
