@@ -61,6 +61,7 @@ rule all:
     default_target: True
     input:
         "results/exp1_table.csv",
+        "results/README.md",
         "results/figures/exp1_tradeoff.png",
         "results/figures/exp1_samples.png",
 

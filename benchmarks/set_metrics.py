@@ -6,7 +6,7 @@ import numpy as np
 
 from fcr_core.frechet_influence import root_of
 from fcr_core.measurements import group_of
-from fcr_core.metrics import frechet_pca, kid
+from fcr_core.metrics import frechet, kid
 
 
 def distances(counts: np.ndarray, sums: np.ndarray, squares: np.ndarray, mean: np.ndarray, cov: np.ndarray) -> np.ndarray:
@@ -66,5 +66,5 @@ def check() -> None:
         kid_left_out(features[0], groups, reference),
     )
     for row, kept in enumerate([groups >= 0, *(groups != group for group in range(groups.max() + 1))]):
-        slow = frechet_pca.frechet_distance(features[:, kept].reshape(-1, 5), reference), kid.of_set(features[0, kept], reference)
+        slow = frechet.of_set(features[:, kept].reshape(-1, 5), reference), kid.of_set(features[0, kept], reference)
         np.testing.assert_allclose([fast[0][row], fast[1][row]], slow)

@@ -30,7 +30,7 @@ rule real_features:
 rule train_lit:
     input:
         data="results/data/{dataset}/prompts.parquet",
-        features=f"results/features/{LIT_EXTRACTOR}/real/{{dataset}}/train.npz",
+        features="results/features/effnet/real/{dataset}/train.npz",
     output:
         "results/lit/{dataset}.npz",
     log:
@@ -101,24 +101,51 @@ rule measure_set:
         " --reference {input.reference:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
 
 
-rule measure_lit:
+rule text_features:
     input:
-        features=f"results/features/{LIT_EXTRACTOR}/samples/{{variation}}.npz",
-        lit=f"results/lit/{EVAL}.npz",
+        data="results/data/{dataset}/prompts.parquet",
+        weights=lambda wildcards: extractor_weights(wildcards.extractor),
     output:
-        "results/metrics/lit_score/{variation}.parquet",
+        "results/features/{extractor}/texts/{dataset}.npz",
     log:
-        "logs/measure_lit/{variation}.log",
+        "logs/text_features/{extractor}_{dataset}.log",
     benchmark:
-        "results/benchmarks/measure_lit/{variation}.tsv"
+        "results/benchmarks/text_features/{extractor}_{dataset}.tsv"
+    conda:
+        ENV
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+    params:
+        code=lambda wildcards: script("extract_text_features", f"fcr_core/features/{wildcards.extractor}.py"),
+        versions=VERSIONS,
+        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
+    shell:
+        "python -m workflow_scripts.extract_text_features --prompts {input.data:q} {params.extractor:q}"
+        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule measure_image_text:
+    input:
+        features=f"results/features/{IMAGE_TEXT_EXTRACTOR}/samples/{{variation}}.npz",
+        twins=lambda wildcards: f"results/features/{IMAGE_TEXT_EXTRACTOR}/samples/{twin_of(ROWS[wildcards.variation])}.npz",
+        space=IMAGE_TEXT_SPACE,
+    output:
+        "results/metrics/image_text/{variation}.parquet",
+    log:
+        "logs/measure_image_text/{variation}.log",
+    benchmark:
+        "results/benchmarks/measure_image_text/{variation}.tsv"
     conda:
         ENV
     params:
-        code=script("measure_lit"),
+        code=script("measure_image_text"),
+        space=SPACE_ARGUMENT,
         seeds=SEEDS,
     shell:
-        "python -m workflow_scripts.measure_lit --features {input.features:q} --lit {input.lit:q}"
-        " --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.measure_image_text --features {input.features:q} --twins {input.twins:q}"
+        " {params.space} {input.space:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_pairs:
@@ -185,8 +212,8 @@ rule measure_variance:
 rule measure_real:
     input:
         reference=f"results/features/{EXTRACTOR}/real/{EVAL}/test.npz",
-        lit_reference=f"results/features/{LIT_EXTRACTOR}/real/{EVAL}/test.npz",
-        lit=f"results/lit/{EVAL}.npz",
+        image_text_reference=f"results/features/{IMAGE_TEXT_EXTRACTOR}/real/{EVAL}/test.npz",
+        space=IMAGE_TEXT_SPACE,
     output:
         "results/metrics/real.parquet",
     log:
@@ -196,10 +223,12 @@ rule measure_real:
     conda:
         ENV
     params:
-        code=script("measure_real"),
+        code=script("measure_real", *(f"fcr_core/metrics/{metric}.py" for metric in SET_METRICS)),
+        metrics=SET_METRICS,
+        space=SPACE_ARGUMENT,
     shell:
-        "python -m workflow_scripts.measure_real --reference {input.reference:q} --lit-reference {input.lit_reference:q}"
-        " --lit {input.lit:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.measure_real --metrics {params.metrics} --reference {input.reference:q}"
+        " --image-text-reference {input.image_text_reference:q} {params.space} {input.space:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_efficiency:

@@ -30,6 +30,23 @@ rule table:
         " --readable {output.readable:q} --criteria {output.criteria:q} 2>&1 | tee {log:q}"
 
 
+rule explain_columns:
+    input:
+        "results/exp1_table.csv",
+    output:
+        "results/README.md",
+    log:
+        "logs/explain_columns.log",
+    benchmark:
+        "results/benchmarks/explain_columns.tsv"
+    conda:
+        ENV
+    params:
+        code=script("explain_columns"),
+    shell:
+        "python -m workflow_scripts.explain_columns --table {input:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
 # The stopping rule: what fails to preserve quality here is left out of what follows, by `preserving_rows`.
 checkpoint recipe_criteria:
     input:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fcr_core.frechet_influence import linearised_frechet
-from fcr_core.metrics.frechet_pca import frechet_distance
+from fcr_core.metrics.frechet import of_set as frechet_distance
 from fcr_core.stats import Jackknifed
 
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import pytest
 
 from fcr_core.exp1 import Measurements, criteria_table
 from fcr_core.measurements import leave_one_group_out
-from fcr_core.metrics.frechet_pca import frechet_distance
+from fcr_core.metrics import frechet
 from fcr_core.recipe_criteria import OWN, quality_of
 from fcr_core.variations import Variation
 
@@ -24,7 +24,7 @@ def per_prompt(metric: str, values: np.ndarray) -> list[tuple]:
 def of_sets(metric: str, features: np.ndarray, reference: np.ndarray) -> list[tuple]:
     """Rows of the Fréchet distance of features (seeds, prompts, d): of all prompts, and with each group left out."""
     return [
-        (metric, seed, "", group, frechet_distance(rows[kept], reference))
+        (metric, seed, "", group, frechet.of_set(rows[kept], reference))
         for seed, rows in enumerate(features)
         for group, kept in leave_one_group_out(len(rows))
     ]

@@ -19,6 +19,7 @@ METRIC = Metric(
 
 
 def per_image(images: np.ndarray, twins: np.ndarray) -> np.ndarray:
-    """uint8 RGB (N, H, W, 3) x 2 -> (N,); infinite for equal images, so a mean over images may be infinite too."""
+    """uint8 RGB (N, H, W, 3) x 2 -> (N,), finite: equal images have that of one value off by one level (89 dB at 64 x 64)."""
     with np.errstate(divide="ignore"):
-        return np.array([peak_signal_noise_ratio(twin, image, data_range=255) for image, twin in zip(images, twins, strict=True)])
+        values = [peak_signal_noise_ratio(twin, image, data_range=255) for image, twin in zip(images, twins, strict=True)]
+    return np.minimum(values, 10 * np.log10(255**2 * images[0].size))
