@@ -30,6 +30,7 @@ wildcard_constraints:
     split="train|test",
     variation=r"[^/]+",
     table="exp1|recipe",
+    page="report|recipe_report",
 
 
 BACKBONE = config["backbone"]
@@ -62,6 +63,7 @@ rule all:
         "results/exp1_table.csv",
         "results/figures/exp1_tradeoff.png",
         "results/figures/exp1_samples.png",
+        "results/report.html",
 
 
 include: "rules/data.smk"
@@ -72,3 +74,4 @@ include: "rules/measure.smk"
 include: "rules/tables.smk"
 include: "rules/plane.smk"
 include: "rules/ablations.smk"
+include: "rules/report.smk"
