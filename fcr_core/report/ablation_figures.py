@@ -70,8 +70,9 @@ def mechanism_view(ablations: Ablations, fit: pd.Series) -> View:
     models = features.merge(lost, on="recipe")
     heading, measured = heading_of(fit.metric)[0], models[fit.measure]
     points = go.Scatter(
-        x=measured.tolist(), y=models["value"].tolist(), mode="markers", text=models["recipe"].tolist(), showlegend=False,
-        marker={"size": 9}, meta={"kinds": [kind(recipe) for recipe in models["recipe"]], "kind": "muted"},
+        x=measured.tolist(), y=models["value"].tolist(), mode="markers+text", text=models["recipe"].tolist(), showlegend=False,
+        textposition="top center", textfont={"size": 10}, marker={"size": 9},
+        meta={"kinds": [kind(recipe) for recipe in models["recipe"]], "kind": "muted"},
         hovertemplate="<b>%{text}</b><br>%{x:.4g}, %{y:.4f}<extra></extra>",
     )  # fmt: skip
     plot = drawn([points], f"{MEASURES[fit.measure]}, Δ = {fit.delta}", f"{heading}, {fit.sampler}")

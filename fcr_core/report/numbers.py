@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from fcr_core.readable import SHOWN
@@ -41,8 +42,8 @@ def plural(count: int, noun: str) -> str:
 
 
 def interval(value: float, low: float, high: float, digits: int | None = None) -> str:
-    """`1.23 [1.10, 1.36]`; a point alone when the interval has no width."""
-    if low == high:
+    """`1.23 [1.10, 1.36]`; a point alone when the interval has no width, or there is none."""
+    if low == high or math.isnan(low):
         return number(value, digits)
     return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 

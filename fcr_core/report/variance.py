@@ -18,7 +18,7 @@ from fcr_core.stats import Interval
 
 LOG_DELTA: dict[str, Any] = {"xaxis_type": "log", "xaxis_tickvals": [1, 2, 5, 10, 20, 50, 100, 200, 500]}
 AXES: dict[str, dict[str, Any]] = {
-    "level": {"yaxis_type": "log", "yaxis_dtick": 1, "yaxis_exponentformat": "power", **LOG_DELTA},
+    "level": {"yaxis_type": "log", "yaxis_dtick": 1, **LOG_DELTA},
     "change": {"yaxis_tickformat": "+.0%", **LOG_DELTA},
 }
 
@@ -46,7 +46,11 @@ def view_of(results: Results, provenance: Provenance, models: dict[str, str], ki
     for index, delta in enumerate(deltas):
         cells = [cell(curve[index], text, provenance.of(models[model], f"{kind}_d{delta}")) for model, curve in curves.items()]
         rows.append([Cell(str(delta), delta), *cells])
-    said = [f"{model} {text(curve[0].value)} to {text(curve[-1].value)}" for model, curve in curves.items()]
+    said = [
+        f"{model} {text(curve[0].value)} to {text(curve[-1].value)}"
+        for model, curve in curves.items()
+        if (shown, model) != ("change", "base")
+    ]
     sentence = f"{title}, from Δ = {deltas[0]} to Δ = {deltas[-1]}: {'; '.join(said)}."
     choice = {"level": "values", "change": "change against the base model"}[shown]
     return View((VARIANCES[kind], choice), plot, sentence, Table(["Δ", *curves], rows))

@@ -40,9 +40,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
+    """`columns`: name, kind and tally of each variation."""
+
     title: str
     headline: str
-    columns: list[tuple[str, str]]
+    columns: list[tuple[str, str, str]]
     lines: list[Line]
 
 
@@ -53,21 +55,25 @@ def headline(criteria: pd.DataFrame) -> str:
     >>> headline(pd.DataFrame(rows, columns=["variation", "verdict"]))
     'FCR(0.10)-FD-10 meets 1 of 2 criteria; 0 not met, 1 inconclusive.'
     """
-    counts = {name: table["verdict"].value_counts() for name, table in asked_of(criteria).groupby("variation", sort=False)}
-    tallies = {str(name): tuple(int(count.get(verdict, 0)) for verdict in VERDICTS) for name, count in counts.items()}
-    candidates = {name: tally for name, tally in tallies.items() if kind_of(name) != "control"}
+    tallies = tallied(criteria)
+    candidates = {name: tally for name, tally in tallies.items() if kind_of(name) != "control"} or tallies
     total = max(sum(tally) for tally in candidates.values())
     whole = [name for name, (met, *_) in candidates.items() if met == total]
     if whole:
         return f"{listed(whole)} {'meets' if len(whole) == 1 else 'meet'} all {total} criteria."
     best = max(candidates.values(), key=lambda tally: (tally[0], -tally[1]))
     names = [name for name, tally in candidates.items() if tally == best]
-    rest = (
-        f"{'meets' if len(names) == 1 else 'each meet'} {best[0]} of {total} criteria; {best[1]} not met, {best[2]} inconclusive."
-    )
+    rest = f"{best[1]} not met, {best[2]} inconclusive."
     if len(candidates) == 1:
-        return f"{names[0]} {rest}"
-    return f"No row meets all {total} criteria. The closest: {listed(names)} {rest}"
+        return f"{names[0]} meets {best[0]} of {total} criteria; {rest}"
+    come = "comes closest:" if len(names) == 1 else "come closest, each with"
+    return f"No row meets all {total} criteria; {listed(names)} {come} {best[0]} met, {rest}"
+
+
+def tallied(criteria: pd.DataFrame) -> dict[str, tuple[int, ...]]:
+    """How many of what is asked for each row has met, not met and left inconclusive."""
+    counts = {name: table["verdict"].value_counts() for name, table in asked_of(criteria).groupby("variation", sort=False)}
+    return {str(name): tuple(int(count.get(verdict, 0)) for verdict in VERDICTS) for name, count in counts.items()}
 
 
 def asked_of(criteria: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +102,8 @@ def verdict_grid(title: str, results: Results, provenance: Provenance) -> Grid:
         cells = lines.setdefault(criterion, line).cells
         cells[names.index(row["variation"])] = judged(row, rival, results, provenance, results.files[title])
     ordered = sorted(lines.values(), key=lambda line: not line.asked)
-    return Grid(title, headline(criteria), [(name, kind_of(name)) for name in names], ordered)
+    columns = [(name, kind_of(name), f"{tally[0]} of {sum(tally)} met") for name, tally in tallied(criteria).items()]
+    return Grid(title, headline(criteria), columns, ordered)
 
 
 def parted(criterion: str) -> tuple[str, str]:
