@@ -1,9 +1,9 @@
 # The pages that people look at: Experiment 1's, and the recipes' with the ablation grid.
 
 TABLE_OF_PAGE = {"report": "exp1", "recipe_report": "recipe"}
-PLAN_VERDICTS = {"The plan's criteria": "results/exp1_criteria.csv"}
+# Verdicts of each page by heading.
 VERDICTS = {
-    "report": PLAN_VERDICTS,
+    "report": {"The plan's criteria": "results/exp1_criteria.csv"},
     "recipe_report": {"What a recipe has to meet": "results/criteria.csv"},
 }
 ABLATIONS = {

@@ -6,7 +6,9 @@ import base64
 import io
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from selenium import webdriver
@@ -38,12 +40,16 @@ class Browser:
         self.use_scheme(scheme)
         self.console(), self.fetched()  # of the page before
         self.driver.get(page.as_uri())
-        WebDriverWait(self.driver, 60).until(lambda _: self.script("return document.querySelectorAll('.plot .legend').length"))
+        self.until(lambda: self.script("return document.querySelectorAll('.plot .legend').length"))
 
     def use_scheme(self, scheme: str) -> None:
         """Light or dark, as the reader's system would ask for."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Wait for what the page does in its own time; an error after a minute."""
+        WebDriverWait(self.driver, 60).until(lambda _: condition())
 
     def script(self, code: str, *arguments):
         return self.driver.execute_script(code, *arguments)

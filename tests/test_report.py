@@ -170,7 +170,7 @@ def test_a_dark_system_gets_a_dark_page_and_dark_figures(report, browser):
     assert all(brightness(x) != brightness(y) for x, y in zip(light, dark, strict=True))
     assert brightness(light[0]) > brightness(dark[0]) and brightness(light[1]) < brightness(dark[1])
     browser.use_scheme("light")
-    assert browser.script(look) == light
+    browser.until(lambda: browser.script(look) == light)
 
 
 def brightness(colour: str) -> int:

@@ -41,7 +41,7 @@ def tradeoff_view(results: Results, provenance: Provenance, metric: str, batch: 
         cells = [Cell(quality, row[metric], provenance.of(row["variation"], metric)), Cell(time, row[latency], tip)]
         rows.append([name_cell(row["variation"]), *cells, Cell(number(limit, 0), limit, tip)])
     floor = results.real.groupby("metric")["value"].mean().get(metric)
-    plot = drawn(traces, f"ms an image, batch {batch} (quartiles); rows of equal cost side by side", heading, **floor_line(floor))
+    plot = drawn(traces, f"ms an image, batch {batch}", heading, **floor_line(floor))
     plot["layout"]["xaxis"]["range"] = [0, 1.08 * widest]
     numbers = Table(["variation", heading, "ms an image", "ms that FLOPs allow"], rows)
     return View((heading, str(batch)), plot, tradeoff_sentence(results, metric, batch), numbers)
