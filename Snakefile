@@ -31,6 +31,7 @@ wildcard_constraints:
     split="train|test",
     variation=r"[^/]+",
     table="exp1|recipe",
+    page="report|recipe_report",
 
 
 BACKBONE = config["backbone"]
@@ -64,6 +65,7 @@ rule all:
         "results/README.md",
         "results/figures/exp1_tradeoff.png",
         "results/figures/exp1_samples.png",
+        "results/report.html",
 
 
 include: "rules/data.smk"
@@ -74,3 +76,4 @@ include: "rules/measure.smk"
 include: "rules/tables.smk"
 include: "rules/plane.smk"
 include: "rules/ablations.smk"
+include: "rules/report.smk"
