@@ -17,7 +17,7 @@ exp1: $(READY) ## the table and figures of Experiment 1
 
 ablations: $(READY) ## the ablation grid, its mechanism, and the verdicts on every recipe of the recipe table
 	$(RUN) python benchmarks/ablation_time.py
-	$(RUN) snakemake --cores all results/figures/ablation_grid.png results/recipe_table.csv results/figures/recipe_samples.png
+	$(RUN) snakemake --cores all results/figures/ablation_grid.png results/recipe_table.csv results/figures/recipe_samples.png results/recipe_report.html
 
 test: $(READY) ## formatting, types, unit tests and a tiny run of the real DAG
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy

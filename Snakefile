@@ -25,11 +25,13 @@ except ConfigError as error:
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
+    extractor=r"\w+",
     recipe=r"[^/]+",
     seed=r"\d+",
     split="train|test",
     variation=r"[^/]+",
     table="exp1|recipe",
+    page="report|recipe_report",
 
 
 BACKBONE = config["backbone"]
@@ -62,8 +64,10 @@ rule all:
     default_target: True
     input:
         "results/exp1_table.csv",
+        "results/README.md",
         "results/figures/exp1_tradeoff.png",
         "results/figures/exp1_samples.png",
+        "results/report.html",
 
 
 include: "rules/data.smk"
@@ -74,3 +78,4 @@ include: "rules/measure.smk"
 include: "rules/tables.smk"
 include: "rules/plane.smk"
 include: "rules/ablations.smk"
+include: "rules/report.smk"

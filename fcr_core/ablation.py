@@ -6,7 +6,7 @@ import pandas as pd
 
 from fcr_core.correlation import fit
 from fcr_core.measurements import group_of
-from fcr_core.stats import Jackknifed, jackknifed_mean, mean_interval
+from fcr_core.stats import Jackknifed, jackknifed_mean, skewed_mean_interval
 
 CONTROL = "control"
 # What a cell measures of features; its other metrics are distances of images, by sampler.
@@ -36,11 +36,11 @@ def ablation_table(cells: Cells, n_seeds: int) -> pd.DataFrame:
         if metric in OF_FEATURES:
             continue
         rival = CONTROL if (CONTROL, plan, metric) in cells else "base"
-        here = mean_interval(values.to_numpy())
+        here = skewed_mean_interval(values.to_numpy())
         row = {"recipe": recipe, "sampler": plan, "metric": metric, "n_prompts": len(values), "n_seeds": n_seeds}
         row |= {"value": here.value, "low": here.low, "high": here.high, "median": values.median(), "against": rival}
         if (rival, plan, metric) in cells:
-            gap = mean_interval((values - cells[rival, plan, metric]).to_numpy())
+            gap = skewed_mean_interval((values - cells[rival, plan, metric]).to_numpy())
             row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
         rows.append(row)
     return pd.DataFrame(rows)

@@ -11,7 +11,11 @@ import pandas as pd
 
 from fcr_core.criteria import EXP1
 from fcr_core.measurements import group_of
-from fcr_core.stats import Interval, Jackknifed, jackknifed_mean, mean_interval, ratio_of_medians
+from fcr_core.metrics.registry import label
+from fcr_core.multiplicity import adjusted
+from fcr_core.paired_tests import between_seeds, paired_test
+from fcr_core.quality import FRECHET, IMAGE_TEXT
+from fcr_core.stats import Interval, Jackknifed, jackknifed_mean, ratio_of_medians, skewed_mean_interval
 from fcr_core.variations import Variation
 
 
@@ -41,8 +45,12 @@ class Measurements:
 
     def seed_sd(self, metric: str) -> float:
         """Standard deviation between seeds of the metric's mean: how much a single run can be off."""
+        return float(np.std(self.seed_means(metric), ddof=1)) if self.seeds(metric) > 1 else float("nan")
+
+    def seed_means(self, metric: str) -> np.ndarray:
+        """The metric of each seed (seeds,)."""
         table = self.by_metric[metric]
-        return float(table[table["group"] == -1].groupby("seed")["value"].mean().std())
+        return table[table["group"] == -1].groupby("seed")["value"].mean().to_numpy()
 
 
 def read_rows(rows: list[dict[str, Any]]) -> tuple[dict[str, Variation], dict[str, Measurements]]:
@@ -53,24 +61,30 @@ def read_rows(rows: list[dict[str, Any]]) -> tuple[dict[str, Variation], dict[st
 
 
 def level(arm: Measurements, metric: str) -> Interval:
-    """The metric's mean with its interval: Student's t over prompts, or the jackknife for a metric of whole sets."""
+    """The metric's mean with its interval: over prompts, or by the jackknife for a metric of whole sets."""
     if arm.is_per_prompt(metric):
-        return mean_interval(arm.per_prompt(metric).to_numpy())
+        return skewed_mean_interval(arm.per_prompt(metric).to_numpy())
     return arm.jackknifed(metric).interval()
 
 
 def difference(arm: Measurements, other: Measurements, metric: str) -> Interval:
     """arm − other on the prompts that both have, paired."""
     if arm.is_per_prompt(metric):
-        pairs = pd.concat([arm.per_prompt(metric), other.per_prompt(metric)], axis=1, join="inner").to_numpy()
-        return mean_interval(pairs[:, 0] - pairs[:, 1])
+        mine, others = shared_prompts(arm, other, metric)
+        return skewed_mean_interval(mine - others)
     return arm.jackknifed(metric).difference(other.jackknifed(metric))
+
+
+def shared_prompts(arm: Measurements, other: Measurements, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Values (n,), (n,) on the prompts that both have."""
+    pairs = pd.concat([arm.per_prompt(metric), other.per_prompt(metric)], axis=1, join="inner").to_numpy()
+    return pairs[:, 0], pairs[:, 1]
 
 
 def metric_columns(arm: Measurements, goal: Measurements, metric: str) -> dict[str, float]:
     """Level, its interval, spread between seeds, and the paired difference from the quality goal with its interval."""
     here, gap = level(arm, metric), difference(arm, goal, metric)
-    return {
+    columns = {
         metric: here.value,
         f"{metric}_low": here.low,
         f"{metric}_high": here.high,
@@ -79,6 +93,23 @@ def metric_columns(arm: Measurements, goal: Measurements, metric: str) -> dict[s
         f"{metric}_delta_low": gap.low,
         f"{metric}_delta_high": gap.high,
     }
+    seeds = arm.seed_means(metric)
+    if len(seeds) > 1:
+        between = between_seeds(seeds)
+        columns |= {f"{metric}_between_seeds_low": between.low, f"{metric}_between_seeds_high": between.high}
+    if arm.is_per_prompt(metric):
+        mine, goals = shared_prompts(arm, goal, metric)
+        test = paired_test(mine[None], goals[None])
+        columns |= {f"{metric}_delta_p": test.t_p, f"{metric}_wilcoxon_p": test.wilcoxon_p}
+    return columns
+
+
+def with_holm(table: pd.DataFrame) -> pd.DataFrame:
+    """Beside each column of p-values those adjusted over the rows, which are one family."""
+    for column in [name for name in table if name.endswith("_delta_p")]:
+        family = pd.DataFrame({"p": table[column], "metric": column})
+        table[f"{column}_holm"] = adjusted(family, ["metric"])["p_adjusted"]
+    return table
 
 
 def efficiency_columns(efficiency: pd.DataFrame, sampler: str, goal: str, uncached: str) -> dict[str, float]:
@@ -130,7 +161,7 @@ def exp1_table(
     real_columns = {f"{metric}_real": value for metric, value in real.groupby("metric")["value"].mean().items()}
     for variation in variations:
         arm = measured[variation.name]
-        count = arm.by_metric["lit_score"]
+        count = arm.by_metric[IMAGE_TEXT.column(arm.by_metric)]
         row = {
             "variation": variation.name,
             "n_images": len(count),
@@ -141,7 +172,7 @@ def exp1_table(
         for metric in compared_metrics(measured):
             row |= metric_columns(arm, measured[goal.name], metric)
         rows.append(row | real_columns | efficiency_columns(efficiency, variation.sampler, goal.sampler, uncached))
-    return pd.DataFrame(rows)
+    return with_holm(pd.DataFrame(rows))
 
 
 def mean_variance(arm: Measurements) -> Jackknifed:
@@ -167,17 +198,17 @@ def criteria_table(
         arm, other = measured[variation.name], measured[goal.name]
         mine, theirs = seconds[variation.sampler], seconds[goal.sampler]
         memory = mine["peak_tensor_bytes"].iloc[0] / theirs["peak_tensor_bytes"].iloc[0] - 1
+        frechet, image_text = (role.column(arm.by_metric) for role in (FRECHET, IMAGE_TEXT))
+        titles = {"frechet": label(frechet), "image_text": label(image_text)}
         compared = {
-            "frechet_pca64_effnet": arm.jackknifed("frechet_pca64_effnet").relative_change(
-                other.jackknifed("frechet_pca64_effnet")
-            ),
-            "lit_score": arm.jackknifed("lit_score").relative_change(other.jackknifed("lit_score")),
+            "frechet": arm.jackknifed(frechet).relative_change(other.jackknifed(frechet)),
+            "image_text": arm.jackknifed(image_text).relative_change(other.jackknifed(image_text)),
             "speedup": ratio_of_medians(theirs["seconds"].to_numpy(), mine["seconds"].to_numpy()),
             "memory": Interval(*[memory] * 5),
             "feature_variance": mean_variance(arm).relative_change(mean_variance(measured[base])),
         }
         for key, interval in compared.items():
-            criterion = EXP1[key]
+            criterion = EXP1[key].of(titles.get(key, ""))
             rows.append(
                 {"variation": variation.name, "criterion": criterion.name, "claim": f"{criterion.direction} {criterion.limit:g}"}
                 | asdict(interval)

@@ -17,10 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 from PIL import Image
 
-PANELS = {
-    "frechet_pca64_effnet": "Fréchet distance, PCA-64 of EfficientNet-lite0 (lower is better)",
-    "latent_mse_base": "latent MSE to the base model's uncached output (lower is better)",
-}
+from fcr_core.metrics.registry import describe, label
+from fcr_core.quality import FRECHET
+
 # Okabe-Ito: told apart by readers with any colour vision.
 PLAIN, CACHED, CONTROL, FCR = "#000000", "#0072B2", "#009E73", "#D55E00"
 MARKERS = "osD^vP*X<>"
@@ -42,13 +41,14 @@ def tradeoff(table: pd.DataFrame, real: pd.DataFrame, goal: str, batch: int) -> 
 
     A grey tick at each point's height marks the latency that its FLOPs allow at the uncached row's speed.
     """
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(13, 5.4), layout="constrained")
+    panels = [FRECHET.column(table), "latent_mse_base"]
+    figure, axes = plt.subplots(1, len(panels), figsize=(13, 5.4), layout="constrained")
     floors = real.groupby("metric")["value"].mean()
-    for axis, (metric, title) in zip(axes, PANELS.items(), strict=True):
+    for axis, metric in zip(axes, panels, strict=True):
         draw_panel(axis, table, metric, f"latency_ms_b{batch}")
         if metric in floors:
             axis.axhline(floors[metric], color="0.6", linestyle=":", label="real images: two halves")
-        axis.set_title(title, fontsize=10)
+        axis.set_title(f"{label(metric)} ({describe(metric).direction} is better)", fontsize=10)
         axis.set_xlabel(f"ms an image at batch {batch} (quartiles); rows of equal cost side by side")
         axis.set_xlim(0, 1.1 * table[f"latency_ms_b{batch}_q75"].max())
         axis.set_ylim(0, 1.05 * table[f"{metric}_high"].max())

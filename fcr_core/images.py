@@ -1,10 +1,20 @@
-"""PIL images as tensors, and a long list in batches."""
+"""Image files, PIL images as tensors, and a long list in batches."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+
+
+def read_rgb(image: Path | Image.Image) -> Image.Image:
+    """An image, or that of a file, as RGB in memory; no file stays open."""
+    if isinstance(image, Image.Image):
+        return image.convert("RGB")
+    with Image.open(image) as opened:
+        return opened.convert("RGB")
 
 
 def to_pixels(images: list[Image.Image]) -> torch.Tensor:

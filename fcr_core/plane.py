@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fcr_core.criteria import Criterion
-from fcr_core.stats import mean_interval, ratio_of_medians
+from fcr_core.stats import ratio_of_medians, skewed_mean_interval
 
 # "At least twice as fast as FD-5, and no further from the uncached output than 5 %": x − 1.05 · FD-5 at most 0, paired by prompt.
 TWICE = Criterion("speed-up over the goal", "at least", 2.0)
@@ -94,6 +94,6 @@ def better_ways(table: pd.DataFrame, goal: str) -> pd.DataFrame:
 
 def distance_columns(metric: str, mine: pd.Series, goals: pd.Series, goal: str) -> dict[str, Any]:
     """Mean with its interval, and whether it is no worse than the goal's by more than the margin."""
-    here = mean_interval(mine.to_numpy())
-    verdict = NO_WORSE.verdict(mean_interval((mine - (1 + MARGIN) * goals).to_numpy()))
+    here = skewed_mean_interval(mine.to_numpy())
+    verdict = NO_WORSE.verdict(skewed_mean_interval((mine - (1 + MARGIN) * goals).to_numpy()))
     return {metric: here.value, f"{metric}_low": here.low, f"{metric}_high": here.high, f"{metric}_no_worse_than_{goal}": verdict}

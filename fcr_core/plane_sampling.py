@@ -44,7 +44,7 @@ def distance(file: Path, uncached: Path) -> pd.DataFrame:
     pictures = [[Image.fromarray(image) for image in arrays["images"]] for arrays in (mine, twin)]
     return pd.DataFrame(
         {
-            latent_mse.NAME: latent_mse.per_image(mine["latents"], twin["latents"]),
+            latent_mse.METRIC.name(): latent_mse.per_image(mine["latents"], twin["latents"]),
             stlpips_alex.NAME: stlpips_alex.distance(*pictures),
         }
     )

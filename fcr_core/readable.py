@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import pandas as pd
 
-# Column, heading, digits; the first smallest batch size is put in for {b}.
-SHOWN = [
-    ("kid_effnet", "KID ↓", 4),
-    ("frechet_pca64_effnet", "Fréchet PCA-64 ↓", 1),
-    ("class_score_effnet", "class score ↑", 1),
-    ("lit_score", "LiT score ↑", 2),
-    ("latent_mse_own", "latent MSE to own uncached ↓", 4),
-    ("latent_mse_base", "latent MSE to base uncached ↓", 4),
-    ("st_lpips_alex_own", "ST-LPIPS to own uncached ↓", 4),
-    ("feature_variance_d10", "σ²_Δ at Δ = 10 ↓", 6),
-]
+from fcr_core.metrics.registry import describe, key_of, label
+
+# Digits of the metrics on the page, by formula, in their order. All others stand in the CSV.
+DIGITS = {
+    "kid": 4,
+    "frechet": 2,
+    "frechet_pca64": 1,
+    "inception_score": 1,
+    "class_score": 1,
+    "precision": 3,
+    "recall": 3,
+    "lit_score": 2,
+    "clip_score": 2,
+    "latent_mse": 4,
+    "st_lpips": 4,
+    "embedding_drift": 3,
+}
+ARROWS = {"lower": "↓", "higher": "↑"}
 
 EXPLANATION = """
-Brackets: 95 % intervals. KID and the Fréchet distance use EfficientNet-lite0 features (the latter after PCA to 64 dimensions: it
-is not FID); their intervals and those of the class score come from a jackknife over 20 groups of prompts, the others from
-Student's t over prompts after averaging seeds. The reference images are held fixed. Latency: median of interleaved repeats,
-quartiles in brackets; "limit" is the speed-up that FLOPs alone allow. Rows that differ in weights alone share one measurement
-of cost.
+Brackets: 95 % intervals. The network that a metric uses stands beside its name: only a Fréchet distance of Inception-v3 is
+FID, and "PCA-64" is taken after PCA to 64 dimensions. Intervals of what judges whole sets come from a jackknife over 20 groups
+of prompts, the others from Student's t over prompts, corrected for skewness, after averaging seeds. The reference images are
+held fixed. Latency: median of interleaved repeats, quartiles in brackets; a speed-up is the geometric mean of the ratios within
+a round, "limit" the one that FLOPs alone allow. Rows that differ in weights alone share one measurement of cost.
 """
 
 
@@ -45,11 +52,18 @@ def page(title: str, table: pd.DataFrame, criteria: pd.DataFrame, real: pd.DataF
 def quality(table: pd.DataFrame, real: pd.DataFrame) -> str:
     floors = real.groupby("metric")["value"].mean()
     shown = pd.DataFrame({"variation": ["*real images*", *table["variation"]]})
-    for column, heading, digits in SHOWN:
+    for column, heading, digits in shown_columns(table):
         floor = f"{floors[column]:.{digits}f}" if column in floors else ""
         cells = [bracketed(row[column], row[f"{column}_low"], row[f"{column}_high"], digits) for _, row in table.iterrows()]
         shown[heading] = [floor, *cells]
     return "## Quality\n\n" + shown.to_markdown(index=False, disable_numparse=True)
+
+
+def shown_columns(table: pd.DataFrame) -> list[tuple[str, str, int]]:
+    """(column, heading, digits) of the page, in its order."""
+    columns = sorted((c for c in table if key_of(c) in DIGITS), key=lambda c: list(DIGITS).index(str(key_of(c))))
+    shown = [(c, f"{label(c)} {ARROWS[describe(c).direction]}", DIGITS[str(key_of(c))]) for c in columns]
+    return [*shown, ("feature_variance_d10", "σ²_Δ at Δ = 10 ↓", 6)]
 
 
 def cost(table: pd.DataFrame, batch: int, goal: str) -> str:

@@ -186,6 +186,7 @@ def samplers_json(variations: Iterable[Variation]) -> str:
     return json.dumps({variation.sampler: sampler_fields(variation) for variation in variations})
 
 
-def rows_json(variations: Iterable[Variation], measurements: dict[str, list[str]]) -> str:
-    """The rows of the table with their files of measurements, for the command line."""
-    return json.dumps([{"variation": asdict(v), "files": measurements[v.name]} for v in variations])
+def rows_json(variations: Iterable[Variation], measurements: dict[str, list[str]], **more: dict[str, list[str]]) -> str:
+    """The rows of the table with their files of measurements, and `more` files of each by kind, for the command line."""
+    kinds = {"files": measurements, **more}
+    return json.dumps([{"variation": asdict(v)} | {kind: files[v.name] for kind, files in kinds.items()} for v in variations])

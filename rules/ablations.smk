@@ -3,7 +3,9 @@
 CELL = "results/ablations/{recipe}/seed{seed}.parquet"
 BASE_CELL = expand(CELL, recipe="base", seed=0)[0]
 BASE_UNCACHED = "results/ablations/base/uncached.npz"
-CELLS = expand(CELL, recipe=rows.ablated_recipes(config), seed=config["ablations"]["seeds"])
+CELLS_OF = {"base": [BASE_CELL]} | {
+    recipe: expand(CELL, recipe=recipe, seed=config["ablations"]["seeds"]) for recipe in rows.ablated_recipes(config)
+}
 
 
 rule measure_base:
@@ -84,12 +86,21 @@ rule measure_cell:
 
 rule ablation_tables:
     input:
-        cells=CELLS,
-        base=BASE_CELL,
+        [file for files in CELLS_OF.values() for file in files],
     output:
-        table="results/ablations.csv",
+        table=report(
+            "results/ablations.csv",
+            caption="captions/ablations.rst",
+            category="Tables",
+            labels={"results": "ablations", "shows": "distances of each recipe"},
+        ),
         mechanism="results/mechanism.csv",
-        fit="results/mechanism_fit.csv",
+        fit=report(
+            "results/mechanism_fit.csv",
+            caption="captions/mechanism_fit.rst",
+            category="Tables",
+            labels={"results": "ablations", "shows": "does feature variance predict the quality lost"},
+        ),
     log:
         "logs/ablation_tables.log",
     benchmark:
@@ -98,13 +109,7 @@ rule ablation_tables:
         ENV
     params:
         code=script("ablation_tables"),
-        cells=json.dumps(
-            {"base": [BASE_CELL]}
-            | {
-                recipe: expand(CELL, recipe=recipe, seed=config["ablations"]["seeds"])
-                for recipe in rows.ablated_recipes(config)
-            }
-        ),
+        cells=json.dumps(CELLS_OF),
         plan=rows.ablation_goal(config),
     shell:
         "python -m workflow_scripts.ablation_tables --cells {params.cells:q} --plan {params.plan}"
@@ -117,8 +122,18 @@ rule plot_ablations:
         mechanism="results/mechanism.csv",
         fit="results/mechanism_fit.csv",
     output:
-        grid="results/figures/ablation_grid.png",
-        mechanism="results/figures/ablation_mechanism.png",
+        grid=report(
+            "results/figures/ablation_grid.png",
+            caption="captions/ablations.rst",
+            category="Figures",
+            labels={"results": "ablations", "shows": "distances of each recipe"},
+        ),
+        mechanism=report(
+            "results/figures/ablation_mechanism.png",
+            caption="captions/mechanism_fit.rst",
+            category="Figures",
+            labels={"results": "ablations", "shows": "does feature variance predict the quality lost"},
+        ),
     log:
         "logs/plot_ablations.log",
     benchmark:

@@ -71,7 +71,7 @@ rule backbone_card:
     input:
         pipeline="results/pretrain/trained/model_index.json",
         data="results/data/twemoji/prompts.parquet",
-        reference="results/features/real/twemoji/train.npz",
+        reference="results/features/effnet/real/twemoji/train.npz",
         lit="results/lit/twemoji.npz",
     output:
         "results/pretrain/pocket/README.md",

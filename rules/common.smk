@@ -1,6 +1,12 @@
 # What the rules share: files by name, and the rows that are sampled.
 
-SET_METRICS = ["kid", "frechet_pca", "class_score"]
+SET_METRICS = config["metrics"]["sets"]
+# The network whose features judge sets of images; the space of images and captions, and whose features it takes.
+EXTRACTOR = config["metrics"]["extractor"]
+IMAGE_TEXT = config["metrics"]["image_text"]
+IMAGE_TEXT_EXTRACTOR = {"lit": "effnet", "clip": "clip"}[IMAGE_TEXT]
+IMAGE_TEXT_SPACE = {"lit": f"results/lit/{EVAL}.npz", "clip": f"results/features/clip/texts/{EVAL}.npz"}[IMAGE_TEXT]
+SPACE_ARGUMENT = {"lit": "--lit", "clip": "--texts"}[IMAGE_TEXT]
 
 
 def model_of(variation):
@@ -63,10 +69,27 @@ def twin_of(variation):
     return f"{FINE_TUNES[variation.recipe].label}-{UNCACHED}"
 
 
+def extractor_weights(extractor):
+    """The weights that the configuration names for an extractor."""
+    weights = config["metrics"].get("weights", {})
+    return [weights[extractor]] if extractor in weights else []
+
+
+def extractor_arguments(extractor):
+    """Which network a features job runs, and how."""
+    weights = [f"--weights={file}" for file in extractor_weights(extractor)]
+    return [
+        f"--extractor={extractor}",
+        *weights,
+        f"--precision={config['metrics']['precision']}",
+        f"--device={config['device']}",
+    ]
+
+
 def measurements_of(variation):
     """Every file with measurements of one row of the table."""
     sets = [f"results/metrics/{metric}/{variation.name}.parquet" for metric in SET_METRICS]
-    own = [f"results/metrics/{kind}/{variation.name}.parquet" for kind in ("lit_score", "pairs")]
+    own = [f"results/metrics/{kind}/{variation.name}.parquet" for kind in ("image_text", "pairs")]
     return [
         *sets,
         *own,

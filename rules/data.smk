@@ -35,14 +35,14 @@ rule select_prompts:
         code=script("select_prompts"),
         data=subpath(input[0], parent=True),
         n_prompts=config["data"]["prompts"],
-        skip=0,
+        evaluated=0,
         key="data.prompts",
     shell:
-        "python -m workflow_scripts.select_prompts --data {params.data:q} --count {params.n_prompts} --skip {params.skip}"
+        "python -m workflow_scripts.select_prompts --data {params.data:q} --count {params.n_prompts} --evaluated {params.evaluated}"
         " --key {params.key} --out {output:q} 2>&1 | tee {log:q}"
 
 
-# Held-out concepts that are not evaluated: key steps are chosen on them.
+# Held-out concepts that are not evaluated: key steps are chosen on them. The last, so that more evaluation prompts change nothing.
 use rule select_prompts as select_search_prompts with:
     output:
         "results/prompts/{dataset}-key_search.parquet",
@@ -54,7 +54,7 @@ use rule select_prompts as select_search_prompts with:
         code=script("select_prompts"),
         data=subpath(input[0], parent=True),
         n_prompts=config["key_search"]["prompts"],
-        skip=config["data"]["prompts"],
+        evaluated=config["data"]["prompts"],
         key="key_search.prompts",
 
 

@@ -3,31 +3,34 @@
 
 rule real_features:
     input:
-        "results/data/{dataset}/prompts.parquet",
+        data="results/data/{dataset}/prompts.parquet",
+        weights=lambda wildcards: extractor_weights(wildcards.extractor),
     output:
-        "results/features/real/{dataset}/{split}.npz",
+        "results/features/{extractor}/real/{dataset}/{split}.npz",
     log:
-        "logs/real_features/{dataset}_{split}.log",
+        "logs/real_features/{extractor}_{dataset}_{split}.log",
     benchmark:
-        "results/benchmarks/real_features/{dataset}_{split}.tsv"
+        "results/benchmarks/real_features/{extractor}_{dataset}_{split}.tsv"
     conda:
         ENV
     threads: config["threads"]
     resources:
+        gpu=GPUS,
         mem_mb=4000,
     params:
-        code=script("extract_real_features"),
+        code=lambda wildcards: script("extract_real_features", f"fcr_core/features/{wildcards.extractor}.py"),
         versions=VERSIONS,
-        data=subpath(input[0], parent=True),
+        data=subpath(input.data, parent=True),
+        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
     shell:
         "python -m workflow_scripts.extract_real_features --data {params.data:q} --split {wildcards.split}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " {params.extractor:q} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule train_lit:
     input:
         data="results/data/{dataset}/prompts.parquet",
-        features="results/features/real/{dataset}/train.npz",
+        features="results/features/effnet/real/{dataset}/train.npz",
     output:
         "results/lit/{dataset}.npz",
     log:
@@ -51,31 +54,35 @@ rule train_lit:
 
 rule sample_features:
     input:
-        lambda wildcards: samples_of(wildcards.variation),
+        samples=lambda wildcards: samples_of(wildcards.variation),
+        weights=lambda wildcards: extractor_weights(wildcards.extractor),
     output:
-        "results/features/samples/{variation}.npz",
+        "results/features/{extractor}/samples/{variation}.npz",
     log:
-        "logs/sample_features/{variation}.log",
+        "logs/sample_features/{extractor}_{variation}.log",
     benchmark:
-        "results/benchmarks/sample_features/{variation}.tsv"
+        "results/benchmarks/sample_features/{extractor}_{variation}.tsv"
     conda:
         ENV
     threads: config["threads"]
     resources:
+        gpu=GPUS,
         mem_mb=4000,
     params:
-        code=script("extract_features"),
+        code=lambda wildcards: script("extract_features", f"fcr_core/features/{wildcards.extractor}.py"),
         versions=VERSIONS,
-        samples=lambda wildcards, input: folders_of(input),
+        samples=lambda wildcards, input: folders_of(input.samples),
+        seeds=SEEDS,
+        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
     shell:
-        "python -m workflow_scripts.extract_features --samples {params.samples:q}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.extract_features --samples {params.samples:q} --seeds {params.seeds}"
+        " {params.extractor:q} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_set:
     input:
-        features="results/features/samples/{variation}.npz",
-        reference=f"results/features/real/{EVAL}/test.npz",
+        features=f"results/features/{EXTRACTOR}/samples/{{variation}}.npz",
+        reference=f"results/features/{EXTRACTOR}/real/{EVAL}/test.npz",
     output:
         "results/metrics/{metric}/{variation}.parquet",
     log:
@@ -94,24 +101,51 @@ rule measure_set:
         " --reference {input.reference:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
 
 
-rule measure_lit:
+rule text_features:
     input:
-        features="results/features/samples/{variation}.npz",
-        lit=f"results/lit/{EVAL}.npz",
+        data="results/data/{dataset}/prompts.parquet",
+        weights=lambda wildcards: extractor_weights(wildcards.extractor),
     output:
-        "results/metrics/lit_score/{variation}.parquet",
+        "results/features/{extractor}/texts/{dataset}.npz",
     log:
-        "logs/measure_lit/{variation}.log",
+        "logs/text_features/{extractor}_{dataset}.log",
     benchmark:
-        "results/benchmarks/measure_lit/{variation}.tsv"
+        "results/benchmarks/text_features/{extractor}_{dataset}.tsv"
+    conda:
+        ENV
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=4000,
+    params:
+        code=lambda wildcards: script("extract_text_features", f"fcr_core/features/{wildcards.extractor}.py"),
+        versions=VERSIONS,
+        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
+    shell:
+        "python -m workflow_scripts.extract_text_features --prompts {input.data:q} {params.extractor:q}"
+        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+
+
+rule measure_image_text:
+    input:
+        features=f"results/features/{IMAGE_TEXT_EXTRACTOR}/samples/{{variation}}.npz",
+        twins=lambda wildcards: f"results/features/{IMAGE_TEXT_EXTRACTOR}/samples/{twin_of(ROWS[wildcards.variation])}.npz",
+        space=IMAGE_TEXT_SPACE,
+    output:
+        "results/metrics/image_text/{variation}.parquet",
+    log:
+        "logs/measure_image_text/{variation}.log",
+    benchmark:
+        "results/benchmarks/measure_image_text/{variation}.tsv"
     conda:
         ENV
     params:
-        code=script("measure_lit"),
+        code=script("measure_image_text"),
+        space=SPACE_ARGUMENT,
         seeds=SEEDS,
     shell:
-        "python -m workflow_scripts.measure_lit --features {input.features:q} --lit {input.lit:q}"
-        " --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.measure_image_text --features {input.features:q} --twins {input.twins:q}"
+        " {params.space} {input.space:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_pairs:
@@ -177,8 +211,9 @@ rule measure_variance:
 
 rule measure_real:
     input:
-        reference=f"results/features/real/{EVAL}/test.npz",
-        lit=f"results/lit/{EVAL}.npz",
+        reference=f"results/features/{EXTRACTOR}/real/{EVAL}/test.npz",
+        image_text_reference=f"results/features/{IMAGE_TEXT_EXTRACTOR}/real/{EVAL}/test.npz",
+        space=IMAGE_TEXT_SPACE,
     output:
         "results/metrics/real.parquet",
     log:
@@ -188,10 +223,12 @@ rule measure_real:
     conda:
         ENV
     params:
-        code=script("measure_real"),
+        code=script("measure_real", *(f"fcr_core/metrics/{metric}.py" for metric in SET_METRICS)),
+        metrics=SET_METRICS,
+        space=SPACE_ARGUMENT,
     shell:
-        "python -m workflow_scripts.measure_real --reference {input.reference:q} --lit {input.lit:q}"
-        " --out {output:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.measure_real --metrics {params.metrics} --reference {input.reference:q}"
+        " --image-text-reference {input.image_text_reference:q} {params.space} {input.space:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_efficiency:

@@ -5,7 +5,12 @@ rule sampler_plane:
     input:
         f"results/prompts/{EVAL}.parquet",
     output:
-        "results/sampler_plane.csv",
+        report(
+            "results/sampler_plane.csv",
+            caption="captions/plane.rst",
+            category="Tables",
+            labels={"results": "sampler plane", "shows": "every way of caching"},
+        ),
     log:
         "logs/sampler_plane.log",
     benchmark:
@@ -37,7 +42,12 @@ rule plot_plane:
     input:
         "results/sampler_plane.csv",
     output:
-        "results/figures/sampler_plane.png",
+        report(
+            "results/figures/sampler_plane.png",
+            caption="captions/plane.rst",
+            category="Figures",
+            labels={"results": "sampler plane", "shows": "every way of caching"},
+        ),
     log:
         "logs/plot_plane.log",
     benchmark:

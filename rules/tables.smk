@@ -9,9 +9,19 @@ rule table:
         efficiency="results/metrics/efficiency/{table}.parquet",
         real="results/metrics/real.parquet",
     output:
-        table="results/{table}_table.csv",
+        table=report(
+            "results/{table}_table.csv",
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"results": "{table}", "shows": "quality and cost"},
+        ),
         readable="results/{table}_table.md",
-        criteria="results/{table}_criteria.csv",
+        criteria=report(
+            "results/{table}_criteria.csv",
+            caption="captions/plan_criteria.rst",
+            category="Verdicts",
+            labels={"results": "{table}", "shows": "the plan's criteria"},
+        ),
     log:
         "logs/table/{table}.log",
     benchmark:
@@ -30,6 +40,23 @@ rule table:
         " --readable {output.readable:q} --criteria {output.criteria:q} 2>&1 | tee {log:q}"
 
 
+rule explain_columns:
+    input:
+        "results/exp1_table.csv",
+    output:
+        "results/README.md",
+    log:
+        "logs/explain_columns.log",
+    benchmark:
+        "results/benchmarks/explain_columns.tsv"
+    conda:
+        ENV
+    params:
+        code=script("explain_columns"),
+    shell:
+        "python -m workflow_scripts.explain_columns --table {input:q} --out {output:q} 2>&1 | tee {log:q}"
+
+
 # The stopping rule: what fails to preserve quality here is left out of what follows, by `preserving_rows`.
 checkpoint recipe_criteria:
     input:
@@ -42,7 +69,12 @@ checkpoint recipe_criteria:
             for file in unets_of(row.recipe, SEEDS[:1])
         ],
     output:
-        table="results/criteria.csv",
+        table=report(
+            "results/criteria.csv",
+            caption="captions/recipe_criteria.rst",
+            category="Verdicts",
+            labels={"results": "recipe", "shows": "what a recipe has to meet"},
+        ),
         readable="results/criteria.md",
     log:
         "logs/recipe_criteria.log",
@@ -68,7 +100,12 @@ rule plot_tradeoff:
         table="results/{table}_table.csv",
         real="results/metrics/real.parquet",
     output:
-        "results/figures/{table}_tradeoff.png",
+        report(
+            "results/figures/{table}_tradeoff.png",
+            caption="captions/tradeoff.rst",
+            category="Figures",
+            labels={"results": "{table}", "shows": "quality against latency"},
+        ),
     log:
         "logs/plot_tradeoff/{table}.log",
     benchmark:
@@ -89,7 +126,12 @@ rule plot_samples:
         samples=lambda wildcards: [samples_of(name, SEEDS[:1])[0] for name in drawn_rows(wildcards)],
         data=f"results/data/{EVAL}/prompts.parquet",
     output:
-        "results/figures/{table}_samples.png",
+        report(
+            "results/figures/{table}_samples.png",
+            caption="captions/samples.rst",
+            category="Figures",
+            labels={"results": "{table}", "shows": "samples"},
+        ),
     log:
         "logs/plot_samples/{table}.log",
     benchmark:

@@ -12,6 +12,7 @@ from fcr_core.pipelines import load_pipeline
 from fcr_core.pocket import SCHEDULER_CONFIG
 
 from .unets import built
+from .workspace import Workspace, readme_blocks
 
 ROOT = Path(__file__).parent.parent
 torch.set_num_threads(1)
@@ -30,3 +31,12 @@ def scheduler() -> DDIMScheduler:
 @pytest.fixture(scope="session")
 def pocket_pipe():
     return load_pipeline(ROOT / "models" / "pocket")
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory) -> Workspace:
+    """A workspace in which the README's first command has run: `make exp1`, on the smoke configuration."""
+    workspace = Workspace.create(tmp_path_factory.mktemp("smoke") / "fcr")
+    result = workspace.bash(readme_blocks()[0])
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return workspace

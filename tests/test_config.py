@@ -28,7 +28,7 @@ def message(change: dict) -> str:
     return str(raised.value)
 
 
-@pytest.mark.parametrize("file", ["smoke.yaml", "paper.yaml"])
+@pytest.mark.parametrize("file", ["smoke.yaml", "paper.yaml", "finalist.yaml"])
 def test_the_shipped_configurations_are_valid(file):
     config = merged(DEFAULT, yaml.safe_load((ROOT / "config" / file).read_text()))
     check(config, sorted(BACKBONES), sorted(DATASETS))

@@ -3,7 +3,15 @@ import pytest
 from scipy import stats as scipy_stats
 
 from fcr_core.criteria import Criterion
-from fcr_core.stats import Interval, Jackknifed, jackknife_interval, jackknifed_mean, mean_interval, ratio_of_medians
+from fcr_core.stats import (
+    Interval,
+    Jackknifed,
+    jackknife_interval,
+    jackknifed_mean,
+    mean_interval,
+    ratio_of_medians,
+    skewed_mean_interval,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -56,6 +64,20 @@ def test_the_ratio_of_medians_uses_paired_repeats():
     assert (interval.value, interval.low, interval.high) == pytest.approx((3, 3, 3))
 
 
+def test_the_ratio_of_medians_over_rounds_is_students_interval_of_the_log_ratios():
+    slow, fast = RNG.uniform(2, 3, size=4), RNG.uniform(1, 2, size=4)
+    interval, expected = ratio_of_medians(slow, fast), scipy_stats.ttest_rel(np.log(slow), np.log(fast)).confidence_interval(0.95)
+    assert interval.value == pytest.approx(scipy_stats.gmean(slow / fast))
+    assert (interval.low, interval.high) == pytest.approx((np.exp(expected.low), np.exp(expected.high)))
+
+
+def test_a_launch_counts_once_however_many_rounds_it_has():
+    slow, fast = RNG.uniform(2, 3, size=(5, 7)), RNG.uniform(1, 2, size=(5, 7))
+    launches = ratio_of_medians(slow, fast)
+    assert launches == ratio_of_medians(np.median(slow, axis=1), np.median(fast, axis=1))
+    assert launches == ratio_of_medians(np.repeat(slow, 3, axis=1), np.repeat(fast, 3, axis=1))
+
+
 def bounds(low: float, high: float) -> Interval:
     return Interval((low + high) / 2, low, high, low, high)
 
@@ -73,3 +95,27 @@ def bounds(low: float, high: float) -> Interval:
 )
 def test_a_verdict_needs_the_bound_on_its_side(criterion, low, high, verdict):
     assert criterion.verdict(bounds(low, high)) == verdict
+
+
+def test_an_interval_of_a_symmetric_sample_is_students_and_a_long_tail_moves_the_end_on_its_side():
+    half = RNG.lognormal(size=40)
+    symmetric = np.concatenate([half, -half])
+    student, interval = mean_interval(symmetric), skewed_mean_interval(symmetric)
+    assert (interval.low, interval.high, interval.upper_bound) == pytest.approx((student.low, student.high, student.upper_bound))
+    student, interval = mean_interval(half), skewed_mean_interval(half)
+    assert interval.upper_bound > student.upper_bound and interval.high > student.high
+    assert (interval.low, interval.lower_bound) == pytest.approx((student.low, student.lower_bound))
+    mirrored = skewed_mean_interval(-half)
+    assert (mirrored.low, mirrored.lower_bound) == pytest.approx((-interval.high, -interval.upper_bound))
+
+
+def test_halls_end_solves_halls_equation():
+    x = RNG.lognormal(size=50)
+    t = (x.mean() - skewed_mean_interval(x).upper_bound) / scipy_stats.sem(x)
+    skewness, root_n = scipy_stats.skew(x), np.sqrt(50)
+    transformed = t + skewness * t**2 / (3 * root_n) + skewness**2 * t**3 / (27 * 50) + skewness / (6 * root_n)
+    assert transformed == pytest.approx(scipy_stats.t.ppf(0.05, 49))
+
+
+def test_a_constant_sample_is_a_point():
+    assert skewed_mean_interval(np.full(5, 2.0)) == Interval(*[2.0] * 5)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-import re
 import shutil
 import signal
 import time
@@ -15,24 +14,11 @@ import pandas as pd
 import psutil
 import pytest
 
-from .workspace import ROOT, Workspace
+from .workspace import ROOT, Workspace, readme_blocks
 
 FCR = "results/samples/FCR(0.10)-FD-3/twemoji/clean/seed0"
 FINETUNE = "results/finetune/pocket/lambda0.10/seed0"
-TABLES = {"table": 1, "plot_tradeoff": 1}
-
-
-def readme_blocks() -> list[str]:
-    return re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory) -> Workspace:
-    """A workspace in which the README's first command has run: `make exp1`, on the smoke configuration."""
-    workspace = Workspace.create(tmp_path_factory.mktemp("smoke") / "fcr")
-    result = workspace.bash(readme_blocks()[0])
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return workspace
+TABLES = {"table": 1, "plot_tradeoff": 1, "build_report": 1}
 
 
 @pytest.fixture
@@ -155,7 +141,7 @@ def test_editing_the_loss_reruns_the_fine_tunes_and_what_follows(edited):
 
 
 def test_editing_a_metric_reruns_that_metric_and_the_tables(edited):
-    edited.edit("fcr_core/metrics/kid.py", "** 3", "** 2")
+    edited.edit("fcr_core/metrics/kid.py", "base * base * base", "base * base")
     assert edited.planned() == {"measure_set": 6, "measure_real": 1, **TABLES}
 
 
@@ -242,6 +228,14 @@ def test_killed_in_a_fine_tune_and_in_a_sampling_job_it_ends_byte_identical(ran)
     assert {k: v for k, v in after.items() if k not in ignored} == {k: v for k, v in before.items() if k not in ignored}
     pd.testing.assert_frame_equal(pd.read_csv(ran.folder / "results" / "exp1_table.csv"), table)
     assert ran.planned() == {}
+
+
+def test_snakemakes_own_report_has_captions_and_labels_without_a_network(ran):
+    result = ran.bash("https_proxy=http://127.0.0.1:9 snakemake --cores 1 --report results/snakemake_report.html")
+    assert result.returncode == 0, result.stdout + result.stderr
+    report = (ran.folder / "results" / "snakemake_report.html").read_text()
+    for said in ("exp1_tradeoff.png", "quality against latency", "the latency that FLOPs alone allow"):
+        assert said in report, said
 
 
 def test_lint_is_clean(ran):

@@ -15,6 +15,11 @@ ROOT = Path(__file__).parent.parent
 PROGRAMS = Path(sys.executable).parent
 
 
+def readme_blocks() -> list[str]:
+    """The commands of the README, a block each."""
+    return re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+
+
 def merge(base: dict, more: dict) -> dict:
     return base | {key: merge(base[key], value) if isinstance(value, dict) else value for key, value in more.items()}
 

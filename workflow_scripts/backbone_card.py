@@ -12,7 +12,8 @@ from tqdm import tqdm
 from fcr_core import card
 from fcr_core.data.prepared import images_of, prompts_of
 from fcr_core.efficiency import count_unet_flops
-from fcr_core.features import effnet
+from fcr_core.features import effnet, feature_files
+from fcr_core.features.extractor import extract
 from fcr_core.figures import sample_grid
 from fcr_core.files import replacing, write_json
 from fcr_core.images import slices
@@ -35,12 +36,12 @@ def work(args: argparse.Namespace) -> None:
         noise = initial_noise(ids[part], SEED, latent_shape(pipe))
         images += decode_latents(pipe, sample_latents(pipe, prompts[part], noise, SAMPLER))
 
-    reference, lit = np.load(args.reference), dict(np.load(args.lit))
-    rows = {prompt_id: row for row, prompt_id in enumerate(reference["prompt_id"])}
+    reference, lit = feature_files.read(args.reference), dict(np.load(args.lit))
+    rows = {prompt_id: row for row, prompt_id in enumerate(reference.prompt_ids)}
     text_rows = {prompt_id: row for row, prompt_id in enumerate(lit["prompt_id"])}
     pool = reference["pool"]
     scores = card.scores(
-        effnet.extract(images)["pool"],
+        extract(effnet.load(), images)["pool"],
         pool[[rows[i] for i in ids]],
         pool,
         lit["text_features"][[text_rows[i] for i in ids]],

@@ -1,29 +1,31 @@
-"""EfficientNet-lite0 features of sampled images: arrays (seeds, prompts, ...) row-aligned with the manifests."""
+"""Features of sampled images: a file of arrays (seeds, prompts, d) in the order of the first folder's manifest."""
 
 import argparse
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from PIL import Image
 
-from fcr_core.features import effnet
-from fcr_core.files import replacing
-from workflow_scripts import cli
+from fcr_core.features import feature_files
+from fcr_core.features.extractor import Extractor, extract, load, record_of
+from workflow_scripts import cli, extraction
 
 
 def work(args: argparse.Namespace) -> None:
-    ids = [pd.read_parquet(folder / "manifest.parquet")["prompt_id"].tolist() for folder in args.samples]
-    if any(other != ids[0] for other in ids):
-        raise ValueError(f"the folders {[str(folder) for folder in args.samples]} hold different prompts")
-    images = [Image.open(folder / f"{prompt_id}.png") for folder in args.samples for prompt_id in ids[0]]
-    arrays = effnet.extract(images)
-    stacked = {key: array.reshape(len(ids), len(ids[0]), -1) for key, array in arrays.items()}
-    with replacing(args.out) as draft:
-        np.savez(draft, prompt_id=ids[0], **stacked)
+    extractor = load(args.extractor, args.weights, args.device)
+    shards = [shard_of(folder, seed, extractor, args.precision) for folder, seed in zip(args.samples, args.seeds, strict=True)]
+    feature_files.write(args.out, feature_files.merge(shards, shards[0].prompt_ids, list(dict.fromkeys(args.seeds))))
+
+
+def shard_of(folder: Path, seed: int, extractor: Extractor, precision: str) -> feature_files.FeatureTable:
+    """Features of one folder of samples."""
+    ids = pd.read_parquet(folder / "manifest.parquet")["prompt_id"].tolist()
+    rows = extract(extractor, [folder / f"{prompt_id}.png" for prompt_id in ids], precision)
+    arrays = {kind: array[None] for kind, array in rows.items()}
+    return feature_files.FeatureTable(ids, arrays, record_of(extractor, precision), [seed])
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = extraction.parser(__doc__)
     parser.add_argument("--samples", type=Path, nargs="+", required=True, help="one folder a seed")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True, help="those of the folders")
     cli.run(parser, work)

@@ -1,24 +1,23 @@
-"""EfficientNet-lite0 features of one split of a prepared data set."""
+"""Features of one split of a prepared data set: a file of arrays (prompts, d) in the data set's order."""
 
 import argparse
 from pathlib import Path
 
-import numpy as np
-
-from fcr_core.data.prepared import images_of, prompts_of
-from fcr_core.features import effnet
-from fcr_core.files import replacing
-from workflow_scripts import cli
+from fcr_core.data.prepared import image_files, prompts_of
+from fcr_core.features import feature_files
+from fcr_core.features.extractor import extract, load, record_of
+from workflow_scripts import cli, extraction
 
 
 def work(args: argparse.Namespace) -> None:
+    extractor = load(args.extractor, args.weights, args.device)
     ids = prompts_of(args.data, args.split)["prompt_id"].tolist()
-    with replacing(args.out) as draft:
-        np.savez(draft, prompt_id=ids, **effnet.extract(images_of(args.data, ids)))
+    rows = extract(extractor, image_files(args.data, ids), args.precision)
+    feature_files.write(args.out, feature_files.FeatureTable(ids, rows, record_of(extractor, args.precision)))
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = extraction.parser(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
     parser.add_argument("--split", choices=["train", "test"], required=True)
     cli.run(parser, work)

@@ -1,4 +1,4 @@
-"""Distance of every sampled image to the uncached image of the same prompt and noise: latent MSE and ST-LPIPS.
+"""Distance of every sampled image to the uncached image of the same prompt and noise: latent MSE, ST-LPIPS, PSNR and SSIM.
 
 `own` = to the uncached output of the same weights, `base` = to that of the base model.
 """
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from fcr_core.features import stlpips_alex
+from fcr_core.images import read_rgb
 from fcr_core.measurements import write_rows
-from fcr_core.metrics import latent_mse
+from fcr_core.metrics import latent_mse, psnr, ssim
 from workflow_scripts import cli
 
 
@@ -37,11 +37,15 @@ def pair_distances(folder: Path, twin: Path) -> dict[str, dict[str, float]]:
     ids = ids[: len(latents)]
     if ids != folder_ids(folder)[: len(ids)]:
         raise ValueError(f"{folder} and {twin} hold different prompts")
-    pictures = [[Image.open(place / f"{prompt_id}.png") for prompt_id in ids] for place in (folder, twin)]
-    return {
-        latent_mse.NAME: dict(zip(ids, latent_mse.per_image(latents, twins), strict=True)),
-        stlpips_alex.NAME: dict(zip(ids, stlpips_alex.distance(*pictures), strict=True)),
+    pictures = [[read_rgb(place / f"{prompt_id}.png") for prompt_id in ids] for place in (folder, twin)]
+    pixels = [np.stack([np.asarray(image) for image in images]) for images in pictures]
+    distances = {
+        latent_mse.METRIC.name(): latent_mse.per_image(latents, twins),
+        stlpips_alex.NAME: stlpips_alex.distance(*pictures),
+        psnr.METRIC.name(): psnr.per_image(*pixels),
+        ssim.METRIC.name(): ssim.per_image(*pixels),
     }
+    return {name: dict(zip(ids, values, strict=True)) for name, values in distances.items()}
 
 
 def folder_ids(folder: Path) -> list[str]:

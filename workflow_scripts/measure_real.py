@@ -1,36 +1,52 @@
 """What real images score: the floor of each distance (two halves of the reference set) and the real value of each score."""
 
 import argparse
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
+from fcr_core.features import feature_files
 from fcr_core.measurements import write_rows
-from fcr_core.metrics import class_score, frechet_pca, kid, lit_score
+from fcr_core.metrics.metric import metrics_of, named
 from workflow_scripts import cli
+from workflow_scripts.image_text import add_space, space_of
 
 SPLITS = 20
 
 
 def work(args: argparse.Namespace) -> None:
-    real, lit = np.load(args.reference), np.load(args.lit)
-    rng = np.random.default_rng(0)
-    rows = []
-    for split in range(SPLITS):
-        order = rng.permutation(len(real["pool"]))
-        half, other = np.array_split(order, 2)
-        for metric in (kid, frechet_pca):
-            value = metric.of_set(real["pool"][half], real["pool"][other])
-            rows.append({"metric": metric.NAME, "seed": split, "value": value})
-    rows.append({"metric": class_score.NAME, "seed": 0, "value": class_score.of_set(real["logits"])})
-    row_of = {prompt_id: row for row, prompt_id in enumerate(lit["prompt_id"])}
-    texts = lit["text_features"][[row_of[prompt_id] for prompt_id in real["prompt_id"]]]
-    rows.append({"metric": lit_score.NAME, "seed": 0, "value": lit_score.per_image(real["pool"], texts, lit).mean()})
+    real = feature_files.read(args.reference)
+    rows = [row for name in args.metrics for row in floors(import_module(f"fcr_core.metrics.{name}"), real)]
+    seen, space = feature_files.read(args.image_text_reference, prompt_ids=real.prompt_ids), space_of(args)
+    known = [row for row, prompt_id in enumerate(seen.prompt_ids) if prompt_id in space.texts]
+    value = space.scores(space.images(seen)[known], [seen.prompt_ids[row] for row in known]).mean()
+    rows.append({"metric": space.score.METRIC.name(), "seed": 0, "value": value})
     write_rows(args.out, None, rows)
+
+
+def floors(metric: ModuleType, real: feature_files.FeatureTable) -> list[dict]:
+    """One half of the reference set against the other, 20 times; of a metric that has no reference, the value of all of it."""
+    needs, network = metrics_of(metric)[0].needs, real.record["extractor"]
+    rows = real[needs]
+    if needs == "logits":
+        values = [metric.of_set(rows)]
+    else:
+        rng = np.random.default_rng(0)
+        halves = [np.array_split(rng.permutation(len(rows)), 2) for _ in range(SPLITS)]
+        values = [metric.of_set(rows[half], rows[other]) for half, other in halves]
+    return [
+        {"metric": name, "seed": split, "value": value}
+        for split, found in enumerate(values)
+        for name, value in named(metric, found, network).items()
+    ]
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
+    parser.add_argument("--metrics", nargs="+", required=True, help="modules of fcr_core/metrics that judge sets")
     parser.add_argument("--reference", type=Path, required=True, help="written by extract_real_features")
-    parser.add_argument("--lit", type=Path, required=True, help="written by train_lit")
+    parser.add_argument("--image-text-reference", type=Path, required=True, help="the same images in the image-text space")
+    add_space(parser)
     cli.run(parser, work)

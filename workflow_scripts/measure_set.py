@@ -4,21 +4,25 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
-from fcr_core.measurements import leave_one_group_out, write_rows
+from fcr_core.features import feature_files
+from fcr_core.measurements import write_rows
+from fcr_core.metrics.left_out import replicates
+from fcr_core.metrics.metric import metrics_of, named
 from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
     metric = import_module(f"fcr_core.metrics.{args.metric}")
-    sampled, real = np.load(args.features), np.load(args.reference)
+    array = metrics_of(metric)[0].needs
+    sampled = feature_files.read(args.features, seeds=args.seeds)
+    real = feature_files.read(args.reference, record=sampled.record)
     rows = [
-        {"seed": seed, "group": group, "value": metric.of_set(features[kept], real[metric.INPUT])}
-        for seed, features in zip(args.seeds, sampled[metric.INPUT], strict=True)
-        for group, kept in leave_one_group_out(len(features))
+        {"metric": name, "seed": seed, "group": group, "value": value}
+        for seed, features in zip(args.seeds, sampled[array], strict=True)
+        for group, values in replicates(metric, features, real[array])
+        for name, value in named(metric, values, sampled.record["extractor"]).items()
     ]
-    write_rows(args.out, metric.NAME, rows)
+    write_rows(args.out, None, rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Choose prompts, one of each held-out concept, in an order that a larger count only extends: for evaluation, or after those."""
+"""Choose prompts, one of each held-out concept: the first of a fixed order for evaluation, or the last, for choosing by."""
 
 import argparse
 import hashlib
@@ -13,10 +13,10 @@ def work(args: argparse.Namespace) -> None:
     table = prompts_of(args.data, "test")
     table["order"] = [hashlib.sha256(prompt_id.encode()).hexdigest() for prompt_id in table["prompt_id"]]
     ordered = table.sort_values("order").drop_duplicates("concept").drop(columns="order")
-    chosen = ordered.iloc[args.skip : args.skip + args.count]
-    if len(chosen) < args.count:
-        asked = f"config key {args.key} = {args.count}" + f", after {args.skip} evaluation prompts" * (args.skip > 0)
+    if len(ordered) < args.evaluated + args.count:
+        asked = f"config key {args.key} = {args.count}" + f", beside {args.evaluated} evaluated ones" * (args.evaluated > 0)
         raise ValueError(f"{asked}: {args.data} has only {len(ordered)} held-out concepts")
+    chosen = ordered.tail(args.count) if args.evaluated else ordered.head(args.count)
     with replacing(args.out) as draft:
         chosen.to_parquet(draft, index=False)
 
@@ -25,6 +25,6 @@ if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
     parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--skip", type=int, default=0, help="leave out so many, which are the evaluation's")
+    parser.add_argument("--evaluated", type=int, default=0, help="take the last, of which none is among the first so many")
     parser.add_argument("--key", required=True, help="the config key that sets the count, for errors")
     cli.run(parser, work)

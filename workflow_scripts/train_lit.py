@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fcr_core.features import lit, minilm
+from fcr_core.features import feature_files, lit, minilm
 from fcr_core.files import replacing
 from workflow_scripts import cli
 
@@ -14,8 +14,8 @@ from workflow_scripts import cli
 def work(args: argparse.Namespace) -> None:
     table = pd.read_parquet(args.data / "prompts.parquet")
     texts = minilm.extract(table["prompt"].tolist())
-    images = np.load(args.features)["pool"]
     train = (table["split"] == "train").to_numpy()
+    images = feature_files.read(args.features, prompt_ids=table["prompt_id"][train].tolist())["pool"]
     projections = lit.train(images, texts[train], table["concept"][train].tolist(), args.steps, args.seed)
     with replacing(args.out) as draft:
         np.savez(draft, prompt_id=table["prompt_id"].to_numpy(str), text_features=texts, **projections)

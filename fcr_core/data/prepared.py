@@ -29,6 +29,11 @@ def prompts_of(folder: Path, split: str) -> pd.DataFrame:
     return table[table["split"] == split].reset_index(drop=True)
 
 
+def image_files(folder: Path, prompt_ids: list[str]) -> list[Path]:
+    """The images' files, in the order of the prompts."""
+    return [folder / "images" / f"{prompt_id}.png" for prompt_id in prompt_ids]
+
+
 def images_of(folder: Path, prompt_ids: list[str]) -> list[Image.Image]:
     """RGB images of the given prompts, in their order."""
-    return [Image.open(folder / "images" / f"{prompt_id}.png").convert("RGB") for prompt_id in prompt_ids]
+    return [Image.open(file).convert("RGB") for file in image_files(folder, prompt_ids)]

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from fcr_core.images import slices, to_pixels
+from fcr_core.metrics import st_lpips
 
-NAME = "st_lpips_alex"
+NAME = st_lpips.METRIC.name("alex")
 BATCH = 50
 
 

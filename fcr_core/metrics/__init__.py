@@ -1,5 +1,10 @@
-"""Metrics on arrays, one file a metric: NumPy and SciPy, no torch.
+"""Metrics on arrays, one file a metric: NumPy, SciPy and scikit-image, no torch.
 
-A module has `NAME`, which tells the network, and one of `of_set(features, reference) -> float`, with `INPUT` naming the
-features it takes, or `per_image(...) -> (N,)`.
+A module has `METRIC`, or `METRICS` when one pass yields several values, and one of
+
+- `of_set(features, reference)`: one number for a set of images (or a number for each key of `METRICS`); a module that can leave
+  out groups of rows faster than by starting again also has `left_out(features, reference, groups)`;
+- `per_image(...) -> (N,)`.
+
+`registry` looks a metric up by the name of its column; `left_out` makes the replicates of a jackknife.
 """

@@ -1,16 +1,23 @@
-"""Inception Score's formula on EfficientNet-lite0's ImageNet classes (Salimans et al., 2016, arXiv 1606.03498), no splits."""
+"""Inception Score's formula without splits, for sets of a few hundred images and any network with classes."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import log_softmax
 
-NAME = "class_score_effnet"
-INPUT = "logits"
+from fcr_core.metrics import inception_score
+from fcr_core.metrics.metric import Metric
+
+METRIC = Metric(
+    key="class_score",
+    title="class score",
+    direction="higher",
+    unit="classes",
+    range=(1, float("inf")),
+    needs="logits",
+    source="Salimans et al., 2016, arXiv 1606.03498",
+)
 
 
 def of_set(logits: np.ndarray, _reference: np.ndarray | None = None) -> float:
     """exp E KL(p(y|x) ‖ p(y)) of logits (n, classes); 1 = all images alike, at most the number of classes. Needs no reference."""
-    log_p = log_softmax(logits.astype(np.float64), axis=1)
-    p = np.exp(log_p)
-    return float(np.exp((p * (log_p - np.log(p.mean(0)))).sum(1).mean()))
+    return inception_score.score(logits)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-NAME = "latent_mse"
+from fcr_core.metrics.metric import Metric
+
+METRIC = Metric(
+    key="latent_mse",
+    title="latent MSE",
+    direction="lower",
+    unit="latent variance",
+    range=(0, float("inf")),
+    needs="latents",
+    source="mean squared error",
+)
 
 
 def per_image(latents: np.ndarray, twins: np.ndarray) -> np.ndarray:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-NAME = "lit_score"
+from fcr_core.metrics.metric import Metric
+from fcr_core.metrics.rows import unit_rows
 
-
-def unit_rows(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
+METRIC = Metric(
+    key="lit_score",
+    title="LiT score",
+    direction="higher",
+    unit="100 cos",
+    range=(-100, 100),
+    needs="image and text",
+    source="Zhai et al., 2022, arXiv 2111.07991",
+)
 
 
 def similarity(images: np.ndarray, texts: np.ndarray, projections: dict[str, np.ndarray]) -> np.ndarray:
@@ -16,9 +23,9 @@ def similarity(images: np.ndarray, texts: np.ndarray, projections: dict[str, np.
     return unit_rows(images @ projections["image"]) @ unit_rows(texts @ projections["text"]).T
 
 
-def per_image(images: np.ndarray, texts: np.ndarray, projections: dict[str, np.ndarray]) -> np.ndarray:
-    """100 · cos of row-aligned images and captions (N,), -100..100."""
-    return 100 * np.diag(similarity(images, texts, projections))
+def per_image(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
+    """100 · cos of row-aligned embeddings (N, d) and (N, d): (N,), -100..100."""
+    return 100 * (unit_rows(images) * unit_rows(texts)).sum(1)
 
 
 def recall_at(k: int, images: np.ndarray, texts: np.ndarray, projections: dict[str, np.ndarray]) -> float:

@@ -1,0 +1,58 @@
+"""DINOv2 (Oquab et al., arXiv 2304.07193): the CLS token, for the Fréchet distance that agrees best with raters.
+
+Stein et al. (NeurIPS 2023, arXiv 2306.04675) take ViT-L/14.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from huggingface_hub import snapshot_download
+from PIL import Image
+from transformers import BitImageProcessorPil, Dinov2Model
+
+from fcr_core.features.extractor import Extractor, checked_weights
+
+MODEL = "facebook/dinov2-large"
+FILE = "model.safetensors"
+
+
+class Dinov2:
+    """`pool` (B, d): the CLS token after the last layer norm, d = 1024 for ViT-L."""
+
+    name = "dinov2"
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self.weights_sha256 = checked_weights(self.name, folder / FILE)
+        self.device = torch.device(device)
+        self.processor = BitImageProcessorPil.from_pretrained(folder)
+        self.network = Dinov2Model.from_pretrained(folder).eval().requires_grad_(False).to(self.device)
+        size, crop = self.processor.size["shortest_edge"], self.processor.crop_size
+        kernel = Image.Resampling(self.processor.resample).name.lower()
+        self.resize = f"PIL {kernel} with antialias, uint8, shortest edge {size}, centre crop {crop['width']}x{crop['height']}"
+
+    def preprocess(self, images: list[Image.Image]) -> torch.Tensor:
+        """RGB images -> (B, 3, H, W), normalised as the folder's `preprocessor_config.json` says."""
+        return self.processor(images, return_tensors="pt")["pixel_values"]
+
+    def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"pool": self.network(batch).pooler_output}
+
+
+def load(weights: str | None = None, device: str = "cpu") -> Extractor:
+    """The network in a folder of `save_pretrained`, or that of a hub id."""
+    return Dinov2(folder_of(weights or MODEL), device)
+
+
+def folder_of(weights: str) -> Path:
+    """The folder itself, or the hub's cached copy; raises `ValueError` when there is neither."""
+    if Path(weights).is_dir():
+        return Path(weights)
+    try:
+        return Path(snapshot_download(weights, allow_patterns=["config.json", "preprocessor_config.json", FILE]))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"no weights of dinov2 at {weights}: neither a folder nor a model that the hub gives ({reason})"
+        ) from error

@@ -1,0 +1,46 @@
+"""One space of images and captions, LiT's or CLIP's: what an image-text score and the drift of an image are measured in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from fcr_core.features.feature_files import FeatureTable
+from fcr_core.metrics import clip_score, lit_score
+from fcr_core.metrics.rows import unit_rows
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """`kind`: the array of a feature file that `project` takes from (..., d_in) to (..., d); `texts`: rows (d,) by prompt_id."""
+
+    network: str
+    score: ModuleType
+    kind: str
+    project: Callable[[np.ndarray], np.ndarray]
+    texts: Mapping[str, np.ndarray]
+
+    def images(self, table: FeatureTable) -> np.ndarray:
+        """Embeddings (seeds, prompts, d) or (prompts, d) of unit length."""
+        rows = self.project(table[self.kind])
+        return unit_rows(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape)
+
+    def scores(self, images: np.ndarray, prompt_ids: list[str]) -> np.ndarray:
+        """Of embeddings (N, d) with their captions (N,)."""
+        return self.score.per_image(images, np.stack([self.texts[prompt_id] for prompt_id in prompt_ids]))
+
+
+def of_lit(lit: Mapping[str, np.ndarray]) -> Embeddings:
+    """The space of the projections that `workflow_scripts/train_lit.py` wrote."""
+    image = lit["image"]
+    texts = dict(zip(lit["prompt_id"].tolist(), lit["text_features"] @ lit["text"], strict=True))
+    return Embeddings("lit", lit_score, "pool", lambda pool: pool @ image, texts)
+
+
+def of_clip(texts: FeatureTable) -> Embeddings:
+    """CLIP's space, captions from a feature file with the kind "text"."""
+    by_id = dict(zip(texts.prompt_ids, texts["text"], strict=True))
+    return Embeddings("clip", clip_score, "image", lambda image: image, by_id)

@@ -1,0 +1,80 @@
+# The pages that people look at: Experiment 1's, and the recipes' with the ablation grid.
+
+TABLE_OF_PAGE = {"report": "exp1", "recipe_report": "recipe"}
+# Verdicts of each page by heading.
+VERDICTS = {
+    "report": {"The plan's criteria": "results/exp1_criteria.csv"},
+    "recipe_report": {"What a recipe has to meet": "results/criteria.csv"},
+}
+ABLATIONS = {
+    "ablations": "results/ablations.csv",
+    "mechanism": "results/mechanism.csv",
+    "fits": "results/mechanism_fit.csv",
+}
+
+
+def ablations_of(page):
+    """The ablation grid's tables by name; Experiment 1 does without."""
+    return ABLATIONS if page == "recipe_report" else {}
+
+
+def rows_of_page(page):
+    return TABLES[TABLE_OF_PAGE[page]]
+
+
+def images_of_page(page):
+    return sorted({file for name in rows_of_page(page) for file in samples_of(name) + samples_of(twin_of(ROWS[name]))})
+
+
+def report_rows(page):
+    """Everything that the page says of each row."""
+    found = rows_of_page(page)
+    return rows.rows_json(
+        found.values(),
+        measurements_of_table(TABLE_OF_PAGE[page]),
+        samples={name: samples_of(name) for name in found},
+        twins={name: samples_of(twin_of(row)) for name, row in found.items()},
+        weights={name: unets_of(row.recipe) for name, row in found.items()},
+    )
+
+
+rule build_report:
+    input:
+        table=lambda wildcards: f"results/{TABLE_OF_PAGE[wildcards.page]}_table.csv",
+        criteria=lambda wildcards: list(VERDICTS[wildcards.page].values()),
+        efficiency=lambda wildcards: f"results/metrics/efficiency/{TABLE_OF_PAGE[wildcards.page]}.parquet",
+        real="results/metrics/real.parquet",
+        measurements=lambda wildcards: sorted(
+            {file for name in rows_of_page(wildcards.page) for file in measurements_of(ROWS[name])}
+        ),
+        samples=lambda wildcards: images_of_page(wildcards.page),
+        weights=lambda wildcards: sorted(
+            {file for row in rows_of_page(wildcards.page).values() for file in unets_of(row.recipe)}
+        ),
+        data=f"results/data/{EVAL}/prompts.parquet",
+        ablations=lambda wildcards: list(ablations_of(wildcards.page).values()),
+    output:
+        "results/{page}.html",
+    log:
+        "logs/build_report/{page}.log",
+    benchmark:
+        "results/benchmarks/build_report/{page}.tsv"
+    conda:
+        ENV
+    params:
+        code=script("build_report"),
+        templates=content_hash("fcr_core/report/templates", "*.*"),
+        rows=lambda wildcards: report_rows(wildcards.page),
+        title=lambda wildcards: TITLES[TABLE_OF_PAGE[wildcards.page]],
+        criteria=lambda wildcards: json.dumps(VERDICTS[wildcards.page]),
+        data=subpath(input.data, parent=True),
+        goal=GOAL,
+        uncached=UNCACHED,
+        more="snakemake --cores all results/recipe_report.html",
+        ablations=lambda wildcards: [f"--{name}={file}" for name, file in ablations_of(wildcards.page).items()],
+        cells=lambda wildcards: json.dumps(CELLS_OF if ablations_of(wildcards.page) else {}),
+    shell:
+        "python -m workflow_scripts.build_report --rows {params.rows:q} --title {params.title:q} --goal {params.goal}"
+        " --uncached {params.uncached} --table {input.table:q} --criteria {params.criteria:q} --efficiency {input.efficiency:q}"
+        " --real {input.real:q} --data {params.data:q} --more {params.more:q} --cells {params.cells:q} {params.ablations:q}"
+        " --out {output:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,96 @@
+"""Precision, recall, density and coverage against prdc and torch-fidelity; their forms that ask for the prompt."""
+
+import numpy as np
+import pytest
+import torch
+from prdc import compute_prdc
+from torch_fidelity.metric_prc import prc_features_to_metric
+
+from fcr_core.metrics import precision_recall, prompt_precision_recall, rows
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(0.2, 0.8, size=(150, 6)), RNG.normal(size=(180, 6))
+
+
+@pytest.mark.parametrize("neighbours", [1, 3, 5])
+def test_all_four_equal_prdc(neighbours):
+    measured = precision_recall.of_set(X, Y, neighbours)
+    assert measured == pytest.approx(compute_prdc(Y, X, neighbours), rel=1e-12)
+    assert all(0.1 < measured[key] <= 1 for key in ("precision", "recall", "coverage"))
+
+
+@pytest.mark.parametrize("neighbours", [1, 3, 5])
+def test_precision_and_recall_equal_torch_fidelity(neighbours):
+    tensors = torch.from_numpy(X), torch.from_numpy(Y)
+    expected = prc_features_to_metric(*tensors, prc_neighborhood=neighbours, save_cpu_ram=False, verbose=False)
+    measured = precision_recall.of_set(X, Y, neighbours)
+    assert measured["precision"] == pytest.approx(expected["precision"], rel=1e-6)
+    assert measured["recall"] == pytest.approx(expected["recall"], rel=1e-6)
+
+
+def test_the_neighbours_are_five():
+    assert precision_recall.of_set(X, Y) == precision_recall.of_set(X, Y, 5)
+
+
+@pytest.mark.parametrize("block", [1, 7, 149])
+def test_blocks_and_the_order_of_rows_change_nothing(monkeypatch, block):
+    expected = precision_recall.of_set(X, Y)
+    monkeypatch.setattr(rows, "BLOCK", block)
+    assert precision_recall.of_set(RNG.permutation(X), RNG.permutation(Y)) == expected
+
+
+def test_the_radius_reaches_to_the_kth_other_row_and_its_edge_is_inside():
+    line = np.array([[0.0], [1], [3], [7]])
+    assert precision_recall.squared_radii(line, 2).tolist() == [9, 4, 9, 36]
+    assert precision_recall.of_set(np.array([[-1.0], [-2], [-9]]), line, 1)["precision"] == pytest.approx(1 / 3)
+
+
+def test_too_few_rows_are_refused():
+    with pytest.raises(ValueError, match="5 nearest neighbours need at least 6 images, not 5"):
+        precision_recall.of_set(X[:5], Y)
+
+
+def test_joint_precision_and_recall_without_weight_are_the_plain_ones():
+    texts, real_texts = RNG.normal(size=(150, 3)), RNG.normal(size=(180, 3))
+    plain = precision_recall.of_set(X, Y)
+    joint = prompt_precision_recall.joint(X, texts, Y, real_texts, weight=0)
+    assert joint == {"joint_precision": plain["precision"], "joint_recall": plain["recall"]}
+
+
+def test_joint_precision_falls_when_prompts_are_swapped_and_the_plain_one_does_not():
+    classes = np.repeat([[-1.0], [1]], 90, axis=0)
+    images, texts = Y + 10 * classes, np.hstack([classes, 1 - classes])
+    assert precision_recall.of_set(images[::-1], images)["precision"] == 1
+    assert prompt_precision_recall.joint(images, texts, images, texts)["joint_precision"] == 1
+    assert prompt_precision_recall.joint(images, texts[::-1], images, texts)["joint_precision"] == 0
+
+
+def test_the_joint_space_does_not_depend_on_the_scale_of_the_texts():
+    texts, real_texts = RNG.normal(size=(150, 3)), RNG.normal(size=(180, 3))
+    assert prompt_precision_recall.joint(X, texts, Y, real_texts) == prompt_precision_recall.joint(
+        X, 64 * texts, Y, 64 * real_texts
+    )
+
+
+def test_class_precision_and_recall_are_those_within_each_class():
+    classes, real_classes = np.arange(150) % 3, np.arange(180) % 3
+    measured = prompt_precision_recall.per_class(X, classes, Y, real_classes)
+    for name in range(3):
+        expected = precision_recall.of_set(X[classes == name], Y[real_classes == name])
+        assert measured["class_precision"][name] == expected["precision"]
+        assert measured["class_recall"][name] == expected["recall"]
+    with pytest.raises(ValueError, match="class 3: 1 images and 0 real ones, both must be more than 5"):
+        prompt_precision_recall.per_class(X, np.r_[classes[:-1], 3], Y, real_classes)
+
+
+def test_prompt_precision_and_recall_look_only_at_the_prompts_own_images():
+    seeds = np.stack([Y + 0.5 * RNG.normal(size=Y.shape) for _ in range(3)])
+    measured = prompt_precision_recall.per_prompt(seeds, Y)
+    radii, real_radii = np.sqrt(precision_recall.squared_radii(seeds.reshape(-1, 6))), np.sqrt(precision_recall.squared_radii(Y))
+    for prompt in (0, 17, 179):
+        gaps = np.linalg.norm(seeds[:, prompt] - Y[prompt], axis=1)
+        assert measured["prompt_precision"][prompt] == (gaps <= real_radii[prompt]).mean()
+        assert measured["prompt_recall"][prompt] == (gaps <= radii.reshape(3, -1)[:, prompt]).any()
+    swapped = prompt_precision_recall.per_prompt(seeds[:, ::-1], Y)
+    assert swapped["prompt_precision"].mean() < 0.5 * measured["prompt_precision"].mean()
+    assert swapped["prompt_recall"].mean() < 0.5 * measured["prompt_recall"].mean()

@@ -1,0 +1,18 @@
+"""What the scripts that extract features share: the arguments that choose the network and how it runs."""
+
+from __future__ import annotations
+
+import argparse
+
+from fcr_core.features.extractor import EXTRACTORS, PRECISIONS
+from workflow_scripts import cli
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser with the arguments of an extractor."""
+    made = cli.parser(description)
+    made.add_argument("--extractor", choices=sorted(EXTRACTORS), default="effnet")
+    made.add_argument("--weights", help="file or folder; without it those of the extractor's package or of the hub")
+    made.add_argument("--precision", choices=PRECISIONS, default="fp32")
+    made.add_argument("--device", default="cpu")
+    return made
