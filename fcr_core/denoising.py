@@ -18,8 +18,7 @@ from torch import nn
 from fcr_core.conditioning import conditioning_of
 from fcr_core.data.prepared import images_of, prompts_of
 from fcr_core.files import replacing
-from fcr_core.images import to_pixels
-from fcr_core.pipelines import encode_images, encode_prompts
+from fcr_core.pipelines import encode_prompts
 from fcr_core.training import StepLoss
 
 # Share of captions replaced by "" so that the model can be guided (Ho & Salimans, 2022, arXiv 2207.12598).
@@ -30,20 +29,17 @@ UNCONDITIONAL_SHARE = 0.1
 class TrainingSet:
     """Latents (N, C, h, w) and text embeddings (N, L, D), row-aligned with `concepts`; `null_text` (1, L, D) embeds "".
 
-    `channels` (N, E, h, w) is what the task has beside them (`fcr_core.conditioning`).
+    Behind the latents' own channels are those that the task has beside them (`fcr_core.conditioning`).
     """
 
     latents: torch.Tensor
     texts: torch.Tensor
     null_text: torch.Tensor
     concepts: list[str]
-    channels: torch.Tensor | None = None
 
     def save(self, path: Path) -> None:
         """One safetensors file; the concepts ride in its metadata. Embeddings take half precision: 64 MB for 3.5 k prompts."""
         tensors = {"latents": self.latents, "texts": self.texts.half(), "null_text": self.null_text}
-        if self.channels is not None:
-            tensors["channels"] = self.channels
         with replacing(path) as draft:
             save_file(tensors, draft, metadata={"concepts": json.dumps(self.concepts)})
 
@@ -72,11 +68,10 @@ class TrainingSet:
         members = [self.rows_of_concept[concept] for concept in concepts]
         return torch.stack([m[int(u * len(m))] for m, u in zip(members, uniform, strict=True)])
 
-    def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """`batch` latents (B, C, h, w), embeddings (B, L, D), some of them of "", and channels (B, E, h, w)."""
+    def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """`batch` latents (B, C, h, w) and embeddings (B, L, D), some of them of ""."""
         index = self.draw_rows(batch, generator)
-        text = drop_text(self.texts[index], self.null_text, generator)
-        return self.latents[index], text, None if self.channels is None else self.channels[index]
+        return self.latents[index], drop_text(self.texts[index], self.null_text, generator)
 
 
 def drop_text(texts: torch.Tensor, null_text: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -91,11 +86,10 @@ def encode_training_set(pipe: Any, folder: Path) -> TrainingSet:
     ids = table["prompt_id"].tolist()
     images = images_of(folder, ids)
     return TrainingSet(
-        latents=encode_images(pipe.vae, to_pixels(images)),
+        latents=conditioning_of(pipe.unet).encode(pipe, images, ids),
         texts=encode_prompts(pipe, table["prompt"].tolist()),
         null_text=encode_prompts(pipe, [""]),
         concepts=table["concept"].tolist(),
-        channels=conditioning_of(pipe.unet).channels(pipe, images, ids),
     )
 
 
@@ -110,7 +104,7 @@ def denoising_loss(unet: nn.Module, scheduler: DDIMScheduler, data: TrainingSet,
     """E ‖ε_θ(x_t, t, c) − ε‖², t ~ U{0..T-1} (Ho et al., 2020, arXiv 2006.11239, eq. 14)."""
 
     def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
-        x0, text, _ = data.draw(batch, generator)
+        x0, text = data.draw(batch, generator)
         noise = torch.randn(x0.shape, generator=generator)
         t = torch.randint(scheduler.config.num_train_timesteps, (batch,), generator=generator)
         prediction = unet(scheduler.add_noise(x0, noise, t), t, text).sample
