@@ -19,8 +19,9 @@ SHOWN = [
 EXPLANATION = """
 Brackets: 95 % intervals. KID and the Fréchet distance use EfficientNet-lite0 features (the latter after PCA to 64 dimensions: it
 is not FID); their intervals and those of the class score come from a jackknife over 20 groups of prompts, the others from
-Student's t over prompts after averaging seeds. The reference images are held fixed. Latency: median of interleaved repeats,
-quartiles in brackets; a speed-up is the geometric mean of the ratios within a round, "limit" the one that FLOPs alone allow.
+Student's t over prompts, corrected for skewness, after averaging seeds. The reference images are held fixed. Latency: median of
+interleaved repeats, quartiles in brackets; a speed-up is the geometric mean of the ratios within a round, "limit" the one that
+FLOPs alone allow.
 Rows that differ in weights alone share one measurement of cost.
 """
 
