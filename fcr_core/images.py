@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from PIL import Image
 
 
-def to_pixels(images: list[Image.Image]) -> torch.Tensor:
+def to_pixels(images: Sequence[Image.Image]) -> torch.Tensor:
     """RGB images of one size -> float (B, 3, H, W) in -1..1."""
     array = np.stack([np.asarray(image, dtype=np.float32) for image in images])
     return torch.from_numpy(array / 127.5 - 1).permute(0, 3, 1, 2).contiguous()

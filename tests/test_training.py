@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -98,6 +100,19 @@ def test_tensorboard_gets_every_logged_number(scheduler, data, tmp_path):
     logged = {"loss", "denoise", "consistency", "consistency/mid", "norm/mid", "seconds"}
     assert logged <= set(events.Tags()["scalars"])
     assert [event.value for event in events.Scalars("denoise")] == pytest.approx([row["denoise"] for row in run.history])
+
+
+def test_half_of_the_images_are_drawn_mirrored_under_their_own_caption(data, tmp_path):
+    both = replace(data, mirrored=data.latents.flip(-1))
+    both.save(tmp_path / "set.safetensors")
+    both = TrainingSet.load(tmp_path / "set.safetensors")
+    latents, texts = both.draw(400, torch.Generator().manual_seed(0))
+    as_they_are = (latents[:, None] == both.latents).flatten(2).all(2)
+    flipped = (latents[:, None] == both.latents.flip(-1)).flatten(2).all(2)
+    assert (as_they_are.sum(1) + flipped.sum(1) == 1).all() and 160 < flipped.sum() < 240
+    row = (as_they_are | flipped).int().argmax(1)
+    kept = texts.flatten(1).any(1)
+    assert torch.equal(texts[kept], both.texts[row[kept]])
 
 
 def test_the_control_sees_the_same_data_and_logs_the_term_it_does_not_train(scheduler, data, tmp_path):
