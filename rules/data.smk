@@ -18,6 +18,8 @@ rule download_laion:
         "results/benchmarks/download_laion.tsv"
     conda:
         ENV
+    resources:
+        mem_mb=8000,
     params:
         out=subpath(output[0], parent=True),
         settings=lambda wildcards: [

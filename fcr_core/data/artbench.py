@@ -35,7 +35,8 @@ def records(source: Path) -> list[CaptionedImage]:
 
 
 def prompt_of(style: str) -> str:
-    """
+    """The prompt of every image of a style.
+
     >>> prompt_of("ukiyo_e")
     'a painting in the style of ukiyo e'
     """
