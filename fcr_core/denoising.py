@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,28 +15,37 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from fcr_core.data.prepared import images_of, prompts_of
+from fcr_core.data.prepared import balanced, images_of, prompts_of
 from fcr_core.files import replacing
-from fcr_core.images import to_pixels
+from fcr_core.images import slices, to_pixels
 from fcr_core.pipelines import encode_images, encode_prompts
 from fcr_core.training import StepLoss
 
 # Share of captions replaced by "" so that the model can be guided (Ho & Salimans, 2022, arXiv 2207.12598).
 UNCONDITIONAL_SHARE = 0.1
+# The plan's horizontal flip.
+FLIP_SHARE = 0.5
+ENCODED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Latents (N, C, h, w) and text embeddings (N, L, D), row-aligned with `concepts`; `null_text` (1, L, D) embeds ""."""
+    """Latents (N, C, h, w) and text embeddings (N, L, D), row-aligned with `concepts`; `null_text` (1, L, D) embeds "".
+
+    `mirrored`, where there is one, holds the latents (N, C, h, w) of the images flipped left to right.
+    """
 
     latents: torch.Tensor
     texts: torch.Tensor
     null_text: torch.Tensor
     concepts: list[str]
+    mirrored: torch.Tensor | None = None
 
     def save(self, path: Path) -> None:
         """One safetensors file; the concepts ride in its metadata. Embeddings take half precision: 64 MB for 3.5 k prompts."""
         tensors = {"latents": self.latents, "texts": self.texts.half(), "null_text": self.null_text}
+        if self.mirrored is not None:
+            tensors["mirrored"] = self.mirrored
         with replacing(path) as draft:
             save_file(tensors, draft, metadata={"concepts": json.dumps(self.concepts)})
 
@@ -65,9 +75,13 @@ class TrainingSet:
         return torch.stack([m[int(u * len(m))] for m, u in zip(members, uniform, strict=True)])
 
     def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """`batch` latents (B, C, h, w) and embeddings (B, L, D), some of them of ""."""
+        """`batch` latents (B, C, h, w), half of them mirrored if there are any, and embeddings (B, L, D), some of them of ""."""
         index = self.draw_rows(batch, generator)
-        return self.latents[index], drop_text(self.texts[index], self.null_text, generator)
+        latents = self.latents[index]
+        if self.mirrored is not None:
+            flip = torch.rand(batch, 1, 1, 1, generator=generator) < FLIP_SHARE
+            latents = torch.where(flip, self.mirrored[index], latents)
+        return latents, drop_text(self.texts[index], self.null_text, generator)
 
 
 def drop_text(texts: torch.Tensor, null_text: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -76,14 +90,28 @@ def drop_text(texts: torch.Tensor, null_text: torch.Tensor, generator: torch.Gen
     return torch.where(dropped, null_text, texts)
 
 
-def encode_training_set(pipe: StableDiffusionPipeline, folder: Path) -> TrainingSet:
-    """The training split of a prepared data set, encoded by the pipeline's VAE and text encoder."""
+def encode_training_set(
+    pipe: StableDiffusionPipeline, folder: Path, count: int | None = None, mirror: bool = False
+) -> TrainingSet:
+    """The training split of a prepared data set, or `count` of its images, encoded by the pipeline's VAE and text encoder.
+
+    With `mirror` each image is also encoded flipped left to right.
+    """
     table = prompts_of(folder, "train")
+    if count is not None:
+        table = balanced(table, count)
+    images = images_of(folder, table["prompt_id"].tolist())
+
+    def encoded(change: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        parts = slices(len(images), ENCODED_AT_ONCE)
+        return torch.cat([encode_images(pipe.vae, change(to_pixels(images[part]))) for part in parts])
+
     return TrainingSet(
-        latents=encode_images(pipe.vae, to_pixels(images_of(folder, table["prompt_id"].tolist()))),
+        latents=encoded(lambda pixels: pixels),
         texts=encode_prompts(pipe, table["prompt"].tolist()),
         null_text=encode_prompts(pipe, [""]),
         concepts=table["concept"].tolist(),
+        mirrored=encoded(lambda pixels: pixels.flip(-1)) if mirror else None,
     )
 
 
