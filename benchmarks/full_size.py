@@ -23,8 +23,10 @@ import yaml
 
 from fcr_core import published
 from fcr_core.backbones import BACKBONES, Backbone
+from fcr_core.conditioning import FRAMES
 from fcr_core.memory_plan import Networks, finetune_memory, sampling_memory
 from fcr_core.recipe import Recipe
+from fcr_core.sampling import LAUNCH
 from fcr_core.schedule import KeySteps, Plan
 from tests.random_pipelines import write_motion_adapter, write_pipeline
 
@@ -36,9 +38,11 @@ GIB = 2**30
 
 
 def networks_of(backbone: Backbone, width: int) -> dict[str, dict]:
-    """The published configurations at 64 px; heads of as many channels as in full width, where they are counted in channels."""
+    """The published configurations at 64 px, all widths in proportion."""
     unet = published.UNETS[str(backbone.networks)] | {"sample_size": 8}
-    unet["block_out_channels"] = tuple(width * c // FULL_WIDTH for c in (320, 640, 1280, 1280))
+    unet["block_out_channels"] = channels = tuple(width * c // FULL_WIDTH for c in (320, 640, 1280, 1280))
+    if isinstance(unet["attention_head_dim"], tuple):  # in spite of its name the number of heads, of 64 channels each
+        unet["attention_head_dim"] = tuple(c // 64 for c in channels)
     vae = published.VAE | {"block_out_channels": tuple(width * c // FULL_WIDTH // 32 * 32 or 32 for c in (128, 256, 512, 512))}
     return {"unet": unet, "vae": vae, "text": published.TEXT_ENCODERS[unet["cross_attention_dim"]]}
 
@@ -103,13 +107,11 @@ def run_dag(checkout: Path, keys: dict[str, str], more: dict) -> tuple[Watch, fl
 
 
 def predictions(keys: dict[str, str], settings: dict) -> dict[str, float]:
-    """GiB of a fine-tune with all weights and of the longest-lived sampler, by step; a validated one has the pipeline beside it."""
+    """GiB of a fine-tune of all weights and of the sampler with the longest groups; a validated one holds the pipeline too."""
     backbone = BACKBONES[keys["backbone"]]
     networks = Networks(backbone.location(keys["backbone_source"], adapter=keys.get("backbone_adapter")), backbone.networks)
     sampling, finetune = settings["sampling"], settings["finetune"]
-    from fcr_core.sampling import LAUNCH
-
-    frames = 16 if backbone.task == "video" else 1
+    frames = FRAMES if backbone.task == "video" else 1
     plan = Plan(KeySteps.uniform(max(sampling["strides"])))
     drawn = sampling_memory(networks, plan, sampling["steps"], max(1, LAUNCH // frames))
     trained = finetune_memory(networks, Recipe(lam=max(finetune["lambdas"])), finetune["batch"])

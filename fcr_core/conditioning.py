@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -29,11 +30,11 @@ class TextAlone:
         size = unet.config.sample_size
         return unet.config.out_channels, size, size
 
-    def encode(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
+    def encode(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
         """(N, C + E, h, w): the latents of images and, behind them, their channels."""
         return beside(encode_images(pipe.vae, to_pixels(images)), self.channels(pipe, images, prompt_ids))
 
-    def channels(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
+    def channels(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
         """What the UNet reads beside the latents of these images (N, E, h, w), the same at every step; here E = 0."""
         return torch.empty(len(images), 0, 1, 1)
 
@@ -44,7 +45,7 @@ class TextAlone:
         count = unet.config.out_channels
         return encoded[:, :count], encoded[:, count:], text
 
-    def sampling_inputs(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> dict[str, torch.Tensor]:
+    def sampling_inputs(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> dict[str, torch.Tensor]:
         """What the pipeline draws from beside the prompts, one row an image."""
         return {}
 
@@ -56,7 +57,7 @@ class TextAlone:
 class FromImages(TextAlone):
     """Tasks that draw from a picture: its fixed channels are made from the pictures, at the size that is drawn."""
 
-    def sampling_inputs(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> dict[str, torch.Tensor]:
+    def sampling_inputs(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> dict[str, torch.Tensor]:
         side = pipe.unet.config.sample_size * pipe.vae_scale_factor
         fitted = [image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS) for image in images]
         channels = self.channels(pipe, fitted, prompt_ids)
@@ -78,7 +79,7 @@ class Inpainting(FromImages):
     The mask is a square of half the picture's side; where it lies depends on the prompt_id alone (`mask_of`).
     """
 
-    def channels(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
+    def channels(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
         pixels = to_pixels(images)
         mask = masks(prompt_ids, pixels.shape[-1])
         latents = encode_images(pipe.vae, pixels * (mask < 0.5))
@@ -96,7 +97,7 @@ class Depth(FromImages):
     """
 
     @torch.no_grad()
-    def channels(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
+    def channels(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
         parts = [images[part] for part in slices(len(images), BATCH)]
         maps = [pipe.prepare_depth_map(part, None, len(part), False, torch.float32, pipe.device) for part in parts]
         return torch.cat(maps)
