@@ -35,7 +35,9 @@ wildcard_constraints:
 
 
 BACKBONE = config["backbone"]
-PIPELINE = BACKBONES[BACKBONE]
+PIPELINE = BACKBONES[BACKBONE].location(
+    config.get("backbone_source"), config.get("backbone_revision"), config.get("backbone_adapter")
+)
 # By content, not by time: a checkout or a `touch` must not look like new weights.
 WEIGHTS = content_hash(PIPELINE)
 SEEDS = config["seeds"]

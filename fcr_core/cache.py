@@ -244,5 +244,5 @@ def steps_a_launch(features: Features) -> int:
 
 def byte_count(features: Features) -> int:
     """Bytes of all cached tensors, each storage once."""
-    sizes = {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in features}
+    sizes = {x.untyped_storage()._cdata: x.untyped_storage().nbytes() for x in features}
     return sum(sizes.values())

@@ -12,6 +12,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from fcr_core.location import Location, Repository
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("fcr_core", "workflow_scripts")
 
@@ -62,12 +64,20 @@ def package_versions(*packages: str) -> str:
     return ", ".join(f"{package} {metadata.version(package)}" for package in packages)
 
 
-def content_hash(source: str, pattern: str = "*.safetensors") -> str:
-    """Twelve digits for the files of a local folder, by content; a hub id stands for itself."""
-    files = sorted(Path(source).rglob(pattern))
+def content_hash(location: str | Path, pattern: str = "*.safetensors") -> str:
+    """Twelve digits for the files of a local folder, by content; a hub id stands for itself. An adapter has its own."""
+    return "+".join(hash_of_part(part, pattern) for part in Location.parse(location).repositories)
+
+
+def hash_of_part(part: Repository, pattern: str) -> str:
+    files = sorted(Path(part.source).rglob(pattern))
     if not files:
-        return source
+        return str(part)
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.relative_to(source)}\n".encode() + file.read_bytes())
+        digest.update(f"{file.relative_to(part.source)}\n".encode())
+        with file.open("rb") as opened:
+            # In parts: the weights of a large UNet would not fit beside the UNet.
+            while chunk := opened.read(1 << 24):
+                digest.update(chunk)
     return digest.hexdigest()[:12]

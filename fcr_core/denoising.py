@@ -7,18 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import DDIMScheduler, StableDiffusionPipeline
+from diffusers import DDIMScheduler
+from PIL import Image, ImageOps
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from fcr_core.conditioning import conditioning_of
 from fcr_core.data.prepared import balanced, images_of, prompts_of
 from fcr_core.files import replacing
-from fcr_core.images import slices, to_pixels
-from fcr_core.pipelines import encode_images, encode_prompts
+from fcr_core.images import slices
+from fcr_core.pipelines import encode_prompts
 from fcr_core.training import StepLoss
 
 # Share of captions replaced by "" so that the model can be guided (Ho & Salimans, 2022, arXiv 2207.12598).
@@ -32,7 +35,8 @@ ENCODED_AT_ONCE = 64
 class TrainingSet:
     """Latents (N, C, h, w) and text embeddings (N, L, D), row-aligned with `concepts`; `null_text` (1, L, D) embeds "".
 
-    `mirrored`, where there is one, holds the latents (N, C, h, w) of the images flipped left to right.
+    Behind the latents' own channels are those that the task has beside them (`fcr_core.conditioning`). `mirrored`, where there
+    is one, is the same of the images flipped left to right.
     """
 
     latents: torch.Tensor
@@ -90,28 +94,27 @@ def drop_text(texts: torch.Tensor, null_text: torch.Tensor, generator: torch.Gen
     return torch.where(dropped, null_text, texts)
 
 
-def encode_training_set(
-    pipe: StableDiffusionPipeline, folder: Path, count: int | None = None, mirror: bool = False
-) -> TrainingSet:
-    """The training split of a prepared data set, or `count` of its images, encoded by the pipeline's VAE and text encoder.
+def encode_training_set(pipe: Any, folder: Path, count: int | None = None, mirror: bool = False) -> TrainingSet:
+    """The training split of a prepared data set, or `count` of its images, encoded by the pipeline's networks for its task.
 
     With `mirror` each image is also encoded flipped left to right.
     """
     table = prompts_of(folder, "train")
     if count is not None:
         table = balanced(table, count)
-    images = images_of(folder, table["prompt_id"].tolist())
+    ids = table["prompt_id"].tolist()
+    images, conditioning = images_of(folder, ids), conditioning_of(pipe.unet)
 
-    def encoded(change: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    def encoded(change: Callable[[Image.Image], Image.Image]) -> torch.Tensor:
         parts = slices(len(images), ENCODED_AT_ONCE)
-        return torch.cat([encode_images(pipe.vae, change(to_pixels(images[part]))) for part in parts])
+        return torch.cat([conditioning.encode(pipe, [change(image) for image in images[part]], ids[part]) for part in parts])
 
     return TrainingSet(
-        latents=encoded(lambda pixels: pixels),
+        latents=encoded(lambda image: image),
         texts=encode_prompts(pipe, table["prompt"].tolist()),
         null_text=encode_prompts(pipe, [""]),
         concepts=table["concept"].tolist(),
-        mirrored=encoded(lambda pixels: pixels.flip(-1)) if mirror else None,
+        mirrored=encoded(ImageOps.mirror) if mirror else None,
     )
 
 

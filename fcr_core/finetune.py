@@ -84,8 +84,12 @@ class FineTuneLoss:
             self.sources.append(DecodingTerms(unet, trajectories, ddim, recipe, batch, decoder))
 
     def __call__(self, step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        loss, terms = self.total(generator)
+        return loss, {name: value.item() for name, value in terms.items()}
+
+    def total(self, generator: torch.Generator) -> tuple[torch.Tensor, Terms]:
+        """The weighted sum, and all terms as tensors."""
         terms: Terms = {}
         for source in self.sources:
             terms |= source(generator)
-        loss = torch.stack([weight * terms[name] for name, weight in self.weights.items()]).sum()
-        return loss, {name: value.item() for name, value in terms.items()}
+        return torch.stack([weight * terms[name] for name, weight in self.weights.items()]).sum(), terms

@@ -18,7 +18,7 @@ from fcr_core.images import slices
 from fcr_core.latency import measure_latency
 from fcr_core.metrics import latent_mse
 from fcr_core.plane import Point
-from fcr_core.sampling import LAUNCH, Sampler, initial_noise, latent_shape, launch, sample_latents
+from fcr_core.sampling import Sampler, initial_noise, latent_shape, launch, launch_size, sample_latents
 
 SEED = 0
 
@@ -31,7 +31,7 @@ def draw(pipe: StableDiffusionPipeline, prompts: pd.DataFrame, sampler: Sampler,
     """An .npz of `latents` (N, C, h, w) and `images` (N, H, W, 3) of all prompts, paired with every other sampler's."""
     noise = initial_noise(prompts["prompt_id"].tolist(), SEED, latent_shape(pipe))
     texts = prompts["prompt"].tolist()
-    launches = [launch(pipe, texts[part], noise[part], sampler, decoder) for part in slices(len(prompts), LAUNCH)]
+    launches = [launch(pipe, texts[part], noise[part], sampler, decoder) for part in slices(len(prompts), launch_size(pipe))]
     latents = np.concatenate([latents.float().cpu().numpy() for latents, _ in launches])
     images = np.stack([np.asarray(image) for _, made in launches for image in made])
     with replacing(file) as draft:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +14,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, LCMScheduler
+from PIL import Image
 from tqdm import tqdm
 
 from fcr_core.cache import EncoderCache
+from fcr_core.conditioning import conditioning_of
+from fcr_core.data.prepared import images_of
 from fcr_core.files import replacing
 from fcr_core.images import slices
 from fcr_core.schedule import KeySteps, Plan
 
 log = logging.getLogger(__name__)
 
+# Row-aligned tensors.
+Inputs = dict[str, torch.Tensor]
 SCHEDULERS: dict[str, Any] = {
     "ddim": DDIMScheduler.from_config,
     "dpm++": lambda config: DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++"),
+    # For models distilled to few steps (Luo et al., 2023, arXiv 2310.04378): it adds noise at each of them.
+    "lcm": LCMScheduler.from_config,
 }
 
 
 # Images a launch. Matrix kernels round by the number of rows (5e-6 in a latent, a grey level in 1 of 20,000 pixels), so a
-# launch always has this many: a short one is filled up, and no batch size, shard or resume can change a bit.
+# launch always has this many: a short one is filled up, and no batch size, shard or resume can change a bit. Of clips as many
+# as have so many frames together (`launch_size`).
 LAUNCH = 20
 
 
@@ -60,56 +69,87 @@ def noise_seed(prompt_id: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{prompt_id}/{seed}".encode()).digest()[:8], "big") >> 1
 
 
-def initial_noise(prompt_ids: list[str], seed: int, shape: tuple[int, int, int]) -> torch.Tensor:
+def initial_noise(prompt_ids: list[str], seed: int, shape: tuple[int, ...]) -> torch.Tensor:
     """Standard normal latents (B, *shape), each image from its own generator: no batch, shard or order can change it."""
     draws = [torch.randn(shape, generator=torch.Generator().manual_seed(noise_seed(p, seed))) for p in prompt_ids]
     return torch.stack(draws)
 
 
-def latent_shape(pipe: StableDiffusionPipeline) -> tuple[int, int, int]:
-    """(C, h, w) of one latent image of the UNet's own size."""
-    size = pipe.unet.config.sample_size
-    return pipe.unet.config.in_channels, size, size
+def step_seeds(prompt_ids: list[str], seed: int) -> torch.Tensor:
+    """(B,) seeds of what a run draws of each image after its initial noise, if its scheduler or its pipeline draws anything."""
+    return torch.tensor([noise_seed(f"{prompt_id}/steps", seed) for prompt_id in prompt_ids])
+
+
+def latent_shape(pipe: Any) -> tuple[int, ...]:
+    """(C, h, w) of one latent image of the UNet's own size; (C, F, h, w) of a clip."""
+    return conditioning_of(pipe.unet).latent_shape(pipe.unet)
+
+
+def launch_size(pipe: Any) -> int:
+    """Images or clips a launch."""
+    return max(1, LAUNCH // conditioning_of(pipe.unet).frames)
+
+
+def sampling_inputs(pipe: Any, prompt_ids: list[str], seed: int, images: Sequence[Image.Image] | None, rows: int) -> Inputs:
+    """What a run gets beside prompts and initial noise: seeds of its steps, and what the task makes of the `images`.
+
+    Filled up to `rows` with copies of the last row before anything is computed, as a launch is.
+    """
+    missing = rows - len(prompt_ids)
+    ids = [*prompt_ids, *prompt_ids[-1:] * missing]
+    pictures = [*images, *images[-1:] * missing] if images else []
+    given = conditioning_of(pipe.unet).sampling_inputs(pipe, pictures, ids) if pictures else {}
+    return {"seeds": step_seeds(ids, seed), **given}
 
 
 def sample_latents(
-    pipe: StableDiffusionPipeline, prompts: list[str], noise: torch.Tensor, sampler: Sampler, decoder: Any = None
+    pipe: Any, prompts: list[str], noise: torch.Tensor, sampler: Sampler, decoder: Any = None, inputs: Inputs | None = None
 ) -> torch.Tensor:
     """Final latents (B, C, h, w) from the pipeline's own `__call__`, encoder-cached unless the stride is 1.
 
-    `decoder` is a reuse decoder made for the sampler's cut.
+    `decoder` is a reuse decoder made for the sampler's cut; `inputs` are those of `sampling_inputs`.
     """
+    given = dict(inputs or {})
+    seeds = given.pop("seeds", None)
+    generators = None if seeds is None else [torch.Generator().manual_seed(int(seed)) for seed in seeds]
     pipe.scheduler = SCHEDULERS[sampler.scheduler](pipe.scheduler.config)
     cached = EncoderCache(pipe, sampler.plan, decoder=decoder) if sampler.stride != 1 else nullcontext()
     with cached:
         return pipe(
             prompts,
-            latents=noise.to(pipe.device),
+            **conditioning_of(pipe.unet).call_arguments(noise.to(pipe.device), given),
             num_inference_steps=sampler.steps,
             guidance_scale=sampler.guidance,
+            generator=generators,
             output_type="latent",
-        ).images
+        )[0]
 
 
 @torch.no_grad()
-def decode_latents(pipe: StableDiffusionPipeline, latents: torch.Tensor) -> list[Any]:
-    """PIL images of latents (B, C, h, w)."""
-    decoded = pipe.vae.decode(latents / pipe.vae.config.scaling_factor).sample
-    return pipe.image_processor.postprocess(decoded.detach(), output_type="pil")
+def decode_latents(pipe: Any, latents: torch.Tensor) -> list[Image.Image]:
+    """PIL images of latents (B, C, h, w); of clips (B, C, F, h, w) each frame, clip by clip."""
+    frames = latents if latents.dim() == 4 else latents.transpose(1, 2).flatten(0, 1)
+    decoded = pipe.vae.decode(frames / pipe.vae.config.scaling_factor).sample
+    processor = getattr(pipe, "video_processor", None) or pipe.image_processor
+    return processor.postprocess(decoded.detach(), output_type="pil")
 
 
 def launch(
-    pipe: StableDiffusionPipeline, prompts: list[str], noise: torch.Tensor, sampler: Sampler, decoder: Any = None
-) -> tuple[torch.Tensor, list[Any]]:
-    """Latents (B, C, h, w) and images of at most `LAUNCH` prompts, drawn in a launch of exactly that size."""
-    count = len(prompts)
-    filled = [*prompts, *[""] * (LAUNCH - count)]
-    latents = sample_latents(pipe, filled, torch.cat([noise, torch.zeros(LAUNCH - count, *noise.shape[1:])]), sampler, decoder)
-    return latents[:count], decode_latents(pipe, latents)[:count]
+    pipe: Any, prompts: list[str], noise: torch.Tensor, sampler: Sampler, decoder: Any = None, inputs: Inputs | None = None
+) -> tuple[torch.Tensor, list[Image.Image]]:
+    """Latents (B, C, h, w) and images of at most `launch_size` prompts, drawn in a launch of exactly that size.
+
+    `inputs` have that many rows.
+    """
+    count, missing = len(prompts), launch_size(pipe) - len(prompts)
+    filled = torch.cat([noise, torch.zeros(missing, *noise.shape[1:])])
+    latents = sample_latents(pipe, [*prompts, *[""] * missing], filled, sampler, decoder, inputs)
+    images = decode_latents(pipe, latents)
+    return latents[:count], images[: count * len(images) // len(latents)]
 
 
 def sample_to_folder(
-    pipe: StableDiffusionPipeline,
+    pipe: Any,
     prompts: pd.DataFrame,
     sampler: Sampler,
     seed: int,
@@ -117,34 +157,45 @@ def sample_to_folder(
     partial: Path,
     folder: Path,
     decoder: Any = None,
+    data: Path | None = None,
 ) -> None:
     """Fill `folder` with one PNG a prompt, `latents.npy` (N, C, h, w) and `manifest.parquet`, all row-aligned.
 
     `prompts` has the columns `prompt_id` and `prompt`. Finished shards of `batch` images are kept in `partial`, where a later
-    call finds them.
+    call finds them. `data` is a prepared data set with a picture a prompt, for tasks that draw from pictures. A clip is an
+    animated PNG, which programs that know none read as its first frame.
     """
     starts = range(0, len(prompts), batch)
     for start in tqdm(starts, desc=f"sampling seed {seed}", unit="batch"):
         shard = partial / f"shard-{start:06d}"
         if not shard.exists():
-            _write_shard(pipe, prompts.iloc[start : start + batch], sampler, seed, shard, decoder)
+            rows = prompts.iloc[start : start + batch]
+            _write_shard(rows, _drawn(pipe, rows, sampler, seed, decoder, data), seed, shard)
     merge_shards([partial / f"shard-{start:06d}" for start in starts], folder)
 
 
-def _write_shard(
-    pipe: StableDiffusionPipeline, prompts: pd.DataFrame, sampler: Sampler, seed: int, shard: Path, decoder: Any
-) -> None:
-    ids = prompts["prompt_id"].tolist()
+def _drawn(
+    pipe: Any, prompts: pd.DataFrame, sampler: Sampler, seed: int, decoder: Any, data: Path | None
+) -> tuple[torch.Tensor, list[Image.Image]]:
+    """Latents and images of all prompts, launch by launch."""
+    ids, texts, size = prompts["prompt_id"].tolist(), prompts["prompt"].tolist(), launch_size(pipe)
     noise = initial_noise(ids, seed, latent_shape(pipe))
-    launches = [
-        launch(pipe, prompts["prompt"].tolist()[part], noise[part], sampler, decoder) for part in slices(len(ids), LAUNCH)
-    ]
-    images = [image for _, decoded in launches for image in decoded]
+    launches = []
+    for part in slices(len(ids), size):
+        inputs = sampling_inputs(pipe, ids[part], seed, images_of(data, ids[part]) if data else None, size)
+        launches.append(launch(pipe, texts[part], noise[part], sampler, decoder, inputs))
+    return torch.cat([latents for latents, _ in launches]), [image for _, decoded in launches for image in decoded]
+
+
+def _write_shard(prompts: pd.DataFrame, drawn: tuple[torch.Tensor, list[Image.Image]], seed: int, shard: Path) -> None:
+    (latents, images), ids = drawn, prompts["prompt_id"].tolist()
+    frames = len(images) // len(ids)
     with replacing(shard) as draft:
         draft.mkdir()
-        for prompt_id, image in zip(ids, images, strict=True):
-            image.save(draft / f"{prompt_id}.png")
-        np.save(draft / "latents.npy", torch.cat([latents for latents, _ in launches]).float().cpu().numpy())
+        for prompt_id, part in zip(ids, slices(len(images), frames), strict=True):
+            first, *others = images[part]
+            first.save(draft / f"{prompt_id}.png", save_all=frames > 1, append_images=others)
+        np.save(draft / "latents.npy", latents.float().cpu().numpy())
         manifest = prompts[["prompt_id", "prompt"]].assign(
             noise_seed=[noise_seed(prompt_id, seed) for prompt_id in ids],
             sha256=[hashlib.sha256((draft / f"{p}.png").read_bytes()).hexdigest() for p in ids],

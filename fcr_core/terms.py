@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from diffusers import DDIMScheduler
 from diffusers.training_utils import compute_snr
 
+from fcr_core.conditioning import beside, conditioning_of
 from fcr_core.decoding import CachedDecoding
 from fcr_core.denoising import TrainingSet, drop_text, prediction_target
 from fcr_core.encoder import Features, capture, encode, features_of
@@ -34,6 +35,7 @@ class NoisedTerms:
         self, unet: Any, scheduler: DDIMScheduler, data: TrainingSet, recipe: Recipe, batch: int, sampling_steps: int
     ) -> None:
         self.unet, self.scheduler, self.data, self.recipe, self.batch = unet, scheduler, data, recipe, batch
+        self.conditioning = conditioning_of(unet)
         self.base = copy.deepcopy(unet).requires_grad_(False) if recipe.preserve else None
         times = scheduler.config.num_train_timesteps
         by_groups = recipe.times == "groups"
@@ -41,14 +43,16 @@ class NoisedTerms:
 
     def __call__(self, generator: torch.Generator) -> Terms:
         recipe = self.recipe
-        x0, text = self.data.draw(self.batch, generator)
+        encoded, text = self.data.draw(self.batch, generator)
+        x0, channels, text = self.conditioning.training_inputs(self.unet, encoded, text)
         noise = torch.randn(x0.shape, generator=generator)
         key, reuse = draw_time_pairs(self.batch, self.deltas, self.scheduler.config.num_train_timesteps, generator)
         # Drawn on the CPU: the same on every device.
-        x0, text, noise, key, reuse = (drawn.to(self.unet.device) for drawn in (x0, text, noise, key, reuse))
+        drawn = (x0, channels, text, noise, key, reuse)
+        x0, channels, text, noise, key, reuse = (tensor.to(self.unet.device) for tensor in drawn)
         # The pass whose features get no gradient can do without a decoder, so the other one denoises.
         t, other = (reuse, key) if recipe.stop_grad == "key" else (key, reuse)
-        x_t = self.scheduler.add_noise(x0, noise, t)
+        x_t = beside(self.scheduler.add_noise(x0, noise, t), channels)
         with capture(self.unet, recipe.cut) as outputs:
             prediction = self.unet(x_t, t, text).sample
         features = features_of(self.unet, outputs, recipe.cut)
@@ -59,7 +63,8 @@ class NoisedTerms:
                 wanted = self.base(x_t, t, text).sample
             terms["preserve"] = F.mse_loss(prediction, wanted)
         if recipe.source == "noised":
-            terms |= self._consistency(features, self.scheduler.add_noise(x0, noise, other), other, text)
+            x_other = beside(self.scheduler.add_noise(x0, noise, other), channels)
+            terms |= self._consistency(features, x_other, other, text)
         return terms
 
     def _denoising_error(self, prediction: torch.Tensor, target: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

@@ -93,7 +93,7 @@ def variations_of(config: dict[str, Any]) -> dict[str, Variation]:
     """All rows of the table in its order, by name."""
     sampling = config["sampling"]
     rows = [Variation(uncached_name(config), None, uncached_name(config), "ddim", sampling["steps"], 1)]
-    rows += [Variation(name, None, name, b["scheduler"], b["steps"], 1) for name, b in config["baselines"].items()]
+    rows += [Variation(name, None, name, b["scheduler"], b["steps"], 1) for name, b in config["baselines"].items() if b]
     rows += [Variation(f"FD-{s}", None, f"FD-{s}", "ddim", sampling["steps"], s) for s in sampling["strides"]]
     for lam in map(lambda_name, config["finetune"]["lambdas"]):
         for s in sampling["fcr_strides"]:

@@ -35,6 +35,7 @@ rule sample:
         prompts=f"results/prompts/{EVAL}.parquet",
         unet=lambda wildcards: unets_of(SAMPLED[wildcards.variation].recipe, [wildcards.seed]),
         key_steps=lambda wildcards: keys_of(SAMPLED[wildcards.variation]),
+        pictures=[f"results/data/{EVAL}/prompts.parquet"] if BACKBONES[BACKBONE].draws_from_images else [],
     output:
         f"results/samples/{{variation}}/{EVAL}/clean/seed{{seed}}/manifest.parquet",
     log:
@@ -54,6 +55,7 @@ rule sample:
         pipeline=PIPELINE,
         unet=lambda wildcards, input: weights_argument(SAMPLED[wildcards.variation].recipe, input.get("unet", [])),
         key_steps=lambda wildcards, input: [f"--keys={file}" for file in input.get("key_steps", [])],
+        pictures=lambda wildcards, input: [f"--data={folder}" for folder in folders_of(input.get("pictures", []))],
         n_prompts=lambda wildcards: (
             config["sampling"]["twin_prompts"] if wildcards.variation in TWINS else config["data"]["prompts"]
         ),
@@ -63,7 +65,7 @@ rule sample:
         device=config["device"],
         out=subpath(output[0], parent=True),
     shell:
-        "python -m workflow_scripts.sample --pipeline {params.pipeline:q} {params.unet:q}"
+        "python -m workflow_scripts.sample --pipeline {params.pipeline:q} {params.unet:q} {params.pictures:q}"
         " --prompts {input.prompts:q} --count {params.n_prompts}"
         " --sampler {params.sampler:q} {params.key_steps:q} --guidance {params.guidance} --seed {wildcards.seed} --batch {params.batch} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

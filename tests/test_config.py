@@ -52,7 +52,7 @@ def test_the_shipped_configurations_are_valid(file):
         ({"ablations": {"plans": [{"stride": 60}, {"stride": 5}]}}, "ablations.plans[0].stride = 60", "at most sampling.steps"),
         ({"sampling": {"strides": [5, 0]}}, "sampling.strides[1] = 0", "at least 1"),
         ({"sampling": {"fcr_strides": [60]}}, "sampling.fcr_strides[0] = 60", "at most sampling.steps = 50"),
-        ({"backbone": "sd99"}, "backbone = 'sd99'", "one of ['pocket', 'sd15']"),
+        ({"backbone": "sd99"}, "backbone = 'sd99'", "one of ['animatediff', 'openjourney', 'pocket', 'sd15',"),
         ({"data": {"eval": "cocoa"}}, "data.eval = 'cocoa'", "one of ['artbench', 'coco', "),
         ({"data": {"eval": "coco"}}, "data.eval = 'coco'", "set data.sources.coco to the files that docs/data.md names"),
         ({"data": {"train": "laion", "sources": {"laion": "x"}}}, "data.train = 'laion'", "set data.laion"),
@@ -80,3 +80,9 @@ def test_a_lambda_has_one_name_that_reads_back():
 def test_delta_counts_training_steps_or_sampling_steps():
     assert max_delta_in_train_steps(DEFAULT) == 10
     assert max_delta_in_train_steps(merged(DEFAULT, {"finetune": {"delta_unit": "sampling_steps"}})) == 200
+
+
+def test_a_baseline_of_another_file_can_be_left_out():
+    config = merged(DEFAULT, {"baselines": {"DDIM-35": None}})
+    check(config, sorted(BACKBONES), sorted(DATASETS))
+    assert variations_of(DEFAULT).keys() - variations_of(config).keys() == {"DDIM-35"}

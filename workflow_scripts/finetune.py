@@ -8,9 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import PartialState
-from diffusers import DDIMScheduler, UNet2DConditionModel
 
 from fcr_core.codehash import content_hash
 from fcr_core.denoising import TrainingSet
@@ -18,6 +16,7 @@ from fcr_core.early_stopping import EarlyStopping
 from fcr_core.files import replacing, write_json
 from fcr_core.finetune import FineTuneLoss, TrainedParts, trained_parts
 from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
+from fcr_core.pipelines import load_scheduler, load_unet
 from fcr_core.recipe import Recipe
 from fcr_core.training import AUTOCAST, TrainingRun
 from fcr_core.trajectories import Trajectories
@@ -44,8 +43,7 @@ def work(args: argparse.Namespace, make_early: MakeEarly | None = None, more_set
             return
         state = partial_work(args.out, settings)
     recipe = Recipe(**args.recipe)
-    unet = UNet2DConditionModel.from_pretrained(args.pipeline, subfolder="unet", dtype=torch.float32).to(args.device)
-    scheduler = DDIMScheduler.from_pretrained(args.pipeline, subfolder="scheduler")
+    unet, scheduler = load_unet(args.pipeline).to(args.device), load_scheduler(args.pipeline)
     trajectories = Trajectories.load(args.trajectories) if args.trajectories else None
     parts = trained_parts(unet, recipe, args.lora_rank)
     loss = FineTuneLoss(

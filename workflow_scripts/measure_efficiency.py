@@ -6,14 +6,18 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from fcr_core.efficiency import count_unet_flops, passes, sampling_flops
 from fcr_core.files import replacing
 from fcr_core.key_search import read_keys
 from fcr_core.latency import measure_latency, peak_tensor_bytes
 from fcr_core.pipelines import load_pipeline
-from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
+from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents, sampling_inputs
 from workflow_scripts import cli
+
+# For tasks that draw from a picture: what it shows changes neither time nor memory.
+RAMP = Image.linear_gradient("L").convert("RGB")
 
 
 def work(args: argparse.Namespace) -> None:
@@ -26,7 +30,9 @@ def work(args: argparse.Namespace) -> None:
     for batch in args.batches:
         chosen = prompts.head(batch)
         noise = initial_noise(chosen["prompt_id"].tolist(), 0, latent_shape(pipe))
-        runs = {n: partial(sample_latents, pipe, chosen["prompt"].tolist(), noise, s) for n, s in samplers.items()}
+        inputs = sampling_inputs(pipe, chosen["prompt_id"].tolist(), 0, [RAMP] * batch, batch)
+        texts = chosen["prompt"].tolist()
+        runs = {n: partial(sample_latents, pipe, texts, noise, s, inputs=inputs) for n, s in samplers.items()}
         table = measure_latency(runs, args.repeats, args.device)
         loop = {name: peak_tensor_bytes(run, args.device) for name, run in runs.items()}
         # A user's peak is that of a call, prompts to pixels; with many images the VAE needs more than the sampling before it.

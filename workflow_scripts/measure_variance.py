@@ -4,13 +4,12 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from diffusers import UNet2DConditionModel
 
+from fcr_core.conditioning import conditioning_of
 from fcr_core.data.prepared import images_of
-from fcr_core.images import to_pixels
 from fcr_core.measurements import write_rows
 from fcr_core.mechanism import feature_variance, mean_over_blocks
-from fcr_core.pipelines import encode_images, encode_prompts, load_pipeline
+from fcr_core.pipelines import encode_prompts, load_network, load_pipeline
 from workflow_scripts import cli
 
 NOISE_SEED = 0
@@ -20,9 +19,9 @@ def work(args: argparse.Namespace) -> None:
     prompts = pd.read_parquet(args.prompts).head(args.count)
     pipe = load_pipeline(args.pipeline)
     ids = prompts["prompt_id"].tolist()
-    latents = encode_images(pipe.vae, to_pixels(images_of(args.data, ids)))
+    latents = conditioning_of(pipe.unet).encode(pipe, images_of(args.data, ids), ids)
     texts = encode_prompts(pipe, prompts["prompt"].tolist())
-    unets = [UNet2DConditionModel.from_pretrained(folder) for folder in args.unets] or [pipe.unet]
+    unets = [load_network(folder) for folder in args.unets] or [pipe.unet]
     rows = []
     for seed, unet in zip(args.seeds if args.unets else args.seeds[:1], unets, strict=True):
         table = feature_variance(unet.eval(), pipe.scheduler, latents, texts, args.deltas, NOISE_SEED)

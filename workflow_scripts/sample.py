@@ -25,6 +25,8 @@ def work(args: argparse.Namespace) -> None:
     settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.prompts)]
     if args.keys:
         settings["inputs"].append("keys" + sha256_of(args.keys))
+    if args.data:
+        settings["inputs"].append("data" + sha256_of(args.data / "prompts.parquet"))
     for kind in ("unet", "decoder"):
         if folder := getattr(args, kind):
             settings["inputs"].append(kind + sha256_of(folder / "diffusion_pytorch_model.safetensors"))
@@ -36,7 +38,7 @@ def work(args: argparse.Namespace) -> None:
     decoder = load_reuse_decoder(pipe, sampler.cut, args.decoder) if args.decoder else None
     partial = partial_work(args.out, settings)
     with replacing(args.out) as draft:
-        sample_to_folder(pipe, prompts, sampler, args.seed, args.batch, partial, draft, decoder)
+        sample_to_folder(pipe, prompts, sampler, args.seed, args.batch, partial, draft, decoder, args.data)
         write_json(draft / "run.json", run_record(settings, started))
     shutil.rmtree(partial)
 
@@ -47,6 +49,7 @@ if __name__ == "__main__":
     parser.add_argument("--unet", type=Path, help="folder of a fine-tuned UNet that replaces the pipeline's own")
     parser.add_argument("--decoder", type=Path, help="folder of a UNet whose decoder was trained to read reused features")
     parser.add_argument("--prompts", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="prepared data set with the prompts' pictures, for tasks that draw from them")
     parser.add_argument("--count", type=int, required=True, help="use the first so many prompts")
     parser.add_argument("--sampler", type=json.loads, required=True, help="fields of fcr_core.sampling.Sampler as JSON")
     parser.add_argument("--keys", type=Path, help="written by search_key_steps")

@@ -10,6 +10,7 @@ from diffusers import StableDiffusionPipeline
 from tqdm import tqdm
 
 from fcr_core.codehash import content_hash
+from fcr_core.conditioning import TextAlone, conditioning_of
 from fcr_core.denoising import TrainingSet
 from fcr_core.files import replacing
 from fcr_core.images import slices
@@ -25,6 +26,10 @@ def work(args: argparse.Namespace) -> None:
     settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.train_set or args.prompts)]
     state = partial_work(args.out, settings)
     pipe = load_pipeline(args.pipeline).to(args.device)
+    if type(conditioning_of(pipe.unet)) is not TextAlone:
+        raise ValueError(
+            "trajectories are for text-to-image backbones: set finetune.validate_every to 0, use recipes without them"
+        )
     generator = torch.Generator().manual_seed(args.seed)
     texts, null_text = embeddings(pipe, args, generator)
     noise = torch.randn(args.count, *latent_shape(pipe), generator=generator)

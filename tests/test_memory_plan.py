@@ -1,0 +1,92 @@
+"""Predicted peaks against what the same step really holds."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from fcr_core.backbones import BACKBONES
+from fcr_core.denoising import TrainingSet
+from fcr_core.finetune import FineTuneLoss, trained_parts
+from fcr_core.latency import peak_tensor_bytes
+from fcr_core.memory_plan import Networks, finetune_memory, sampling_memory
+from fcr_core.pipelines import load_pipeline, load_scheduler, load_unet
+from fcr_core.recipe import Recipe
+from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
+from fcr_core.schedule import KeySteps, Plan
+from fcr_core.training import TrainingRun
+
+from .random_pipelines import TINY_UNET, write_motion_adapter, write_pipeline
+
+BATCH, TOKENS, STEPS = 6, 77, 12
+
+
+@pytest.fixture(scope="module")
+def locations(tmp_path_factory):
+    root = tmp_path_factory.mktemp("backbones")
+    image = write_pipeline(root / "image", TINY_UNET | {"block_out_channels": (16, 32)})
+    masked = write_pipeline(root / "masked", TINY_UNET | {"in_channels": 9})
+    clips = write_pipeline(root / "clips")
+    return {"image": str(image), "masked": str(masked), "clips": f"{clips}+motion:{write_motion_adapter(root / 'motion')}"}
+
+
+def held(*networks) -> int:
+    return sum(p.nbytes for network in networks for p in network.parameters())
+
+
+RECIPES = {
+    "plan": Recipe(lam=0.1),
+    "preserve": Recipe(lam=0.1, stop_grad="key", preserve=1.0),
+    "LoRA": Recipe(lam=0.1, trains="lora"),
+}
+FINE_TUNES = [("image", "plan"), ("image", "preserve"), ("image", "LoRA"), ("masked", "plan"), ("clips", "plan")]
+PLANS = {
+    "uncached": {"stride": 1},
+    "FD-6": {"stride": 6},
+    "cut": {"stride": 6, "cut": 1},
+    "linear": {"stride": 4, "reuse": "linear"},
+}
+
+
+@pytest.mark.parametrize("task, name", FINE_TUNES)
+def test_a_fine_tune_needs_what_was_predicted(locations, tmp_path, task, name):
+    unet, recipe = load_unet(locations[task]), RECIPES[name]
+    latents, texts = torch.randn(BATCH, unet.config.in_channels, 8, 8), torch.randn(BATCH, TOKENS, 8)
+    data = TrainingSet(latents, texts, torch.zeros(1, TOKENS, 8), list("abcdef"))
+    parts = trained_parts(unet, recipe, 16)
+    loss = FineTuneLoss(unet, load_scheduler(locations[task]), data, recipe, BATCH)
+    run = TrainingRun(parts.learning, tmp_path, lr=1e-3, seed=0)
+    weights = held(unet) * (2 if recipe.preserve else 1) + sum(p.nbytes for p in run.ema.shadow_params)
+    measured = weights + peak_tensor_bytes(lambda: run.run(2, loss, 100, "test"))
+    predicted = finetune_memory(Networks(locations[task]), recipe, BATCH, TOKENS)
+    assert predicted.held == weights
+    assert predicted.total == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.parametrize("task, plan", [*(("image", plan) for plan in PLANS), ("clips", "FD-6")])
+def test_sampling_needs_what_was_predicted(locations, task, plan):
+    pipe = load_pipeline(locations[task])
+    sampler = Sampler("ddim", STEPS, guidance=3.0, **PLANS[plan])
+    noise = initial_noise(["a", "b"], 0, latent_shape(pipe))
+    runs = (partial(sample_latents, pipe, ["a cat"] * 2, noise, sampler), partial(decode_latents, pipe, noise))
+    measured = held(pipe.unet, pipe.vae, pipe.text_encoder) + max(map(peak_tensor_bytes, runs))
+    predicted = sampling_memory(Networks(locations[task]), sampler.plan, STEPS, 2, TOKENS)
+    assert predicted.held == held(pipe.unet, pipe.vae, pipe.text_encoder)
+    assert predicted.total == pytest.approx(measured, rel=0.15)
+
+
+def test_published_configurations_have_the_published_sizes():
+    """Millions of parameters, as the model cards and papers give them; no weights are made."""
+    assert BACKBONES["sd15"].networks == "sd15"
+    full = finetune_memory(Networks("not/here", "sd15"), Recipe(), 1, size=8)
+    weights = 4 * 859_520_964
+    assert full.held == 2 * weights  # and their average
+    # At the least also gradients and two moments of AdamW.
+    assert 5 * weights < full.total < 5.2 * weights
+    drawn = sampling_memory(Networks("not/here", "sd15"), Plan(KeySteps.uniform(1)), 50, 1)
+    assert drawn.held == 4 * (859_520_964 + 83_653_863 + 123_060_480)
+
+
+def test_networks_that_nobody_knows_are_refused():
+    with pytest.raises(ValueError, match="no configuration of nobody/nothing on this machine: set the config key"):
+        Networks("nobody/nothing")
