@@ -22,7 +22,8 @@ rule measure_base:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("measure_cell"),
         versions=VERSIONS,
@@ -61,7 +62,8 @@ rule measure_cell:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("measure_cell"),
         versions=VERSIONS,
@@ -98,10 +100,13 @@ rule ablation_tables:
         ENV
     params:
         code=script("ablation_tables"),
-        cells=json.dumps(
-            {"base": [BASE_CELL]}
+        cells=lambda wildcards, input: json.dumps(
+            {"base": [str(input.base)]}
             | {
-                recipe: expand(CELL, recipe=recipe, seed=config["ablations"]["seeds"])
+                recipe: [
+                    copy_of(cell, input.cells)
+                    for cell in expand(CELL, recipe=recipe, seed=config["ablations"]["seeds"])
+                ]
                 for recipe in rows.ablated_recipes(config)
             }
         ),

@@ -17,6 +17,16 @@ def script(name, *more):
     return code_hash(f"workflow_scripts/{name}.py", *more)
 
 
+def copy_of(name, files):
+    """The one of a job's files that has this name: with remote storage its local copy has a longer path."""
+    return next(str(file) for file in files if str(file).endswith(name))
+
+
+def growing(amount):
+    """A resource of which each attempt asks for more: of a cluster, whose profile submits a failed job again."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def unets_of(recipe, seeds=SEEDS):
     """The weights that a recipe trained, one a seed; none for the base model."""
     if recipe is None:
@@ -90,6 +100,12 @@ def measurements_of_table(table):
     return {row.name: measurements_of(row) for row in TABLES[table].values()}
 
 
+def rows_of_table(table, files):
+    """The rows with their measurements, which are among `files`, for the command line."""
+    found = {row: [copy_of(name, files) for name in names] for row, names in measurements_of_table(table).items()}
+    return rows.rows_json(TABLES[table].values(), found)
+
+
 # What is sampled beside the rows of the table: each fine-tuned model uncached, on fewer prompts.
 TWINS = {
     twin_of(row): rows.Variation(twin_of(row), row.recipe, UNCACHED, "ddim", config["sampling"]["steps"], 1)
@@ -108,8 +124,8 @@ def weights_argument(recipe, files):
 
 
 def variations_in(samples):
-    """results/samples/{variation}/...; nothing of what a checkpoint has still to decide."""
-    return ["".join(Path(file).parts[2:3]) for file in samples]
+    """results/samples/{variation}/{dataset}/{scenario}/{seed}/{file}; nothing of what a checkpoint has still to decide."""
+    return ["".join(Path(file).parts[-5:-4]) for file in samples]
 
 
 def preserving_rows(wildcards):

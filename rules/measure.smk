@@ -14,7 +14,7 @@ rule real_features:
         ENV
     threads: config["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=script("extract_real_features"),
         versions=VERSIONS,
@@ -38,7 +38,7 @@ rule train_lit:
         ENV
     threads: config["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=script("train_lit"),
         versions=VERSIONS,
@@ -62,7 +62,7 @@ rule sample_features:
         ENV
     threads: config["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=script("extract_features"),
         versions=VERSIONS,
@@ -129,7 +129,7 @@ rule measure_pairs:
         ENV
     threads: config["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=script("measure_pairs"),
         versions=VERSIONS,
@@ -158,7 +158,7 @@ rule measure_variance:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=script("measure_variance"),
         versions=VERSIONS,
@@ -210,15 +210,20 @@ rule measure_efficiency:
     threads: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("measure_efficiency"),
         versions=VERSIONS,
         weights=WEIGHTS,
         pipeline=PIPELINE,
         samplers=lambda wildcards: rows.samplers_json(TABLES[wildcards.table].values()),
-        key_steps=lambda wildcards: json.dumps(
-            {row.sampler: file for row in TABLES[wildcards.table].values() for file in keys_of(row)}
+        key_steps=lambda wildcards, input: json.dumps(
+            {
+                row.sampler: copy_of(name, input.get("key_steps"))
+                for row in TABLES[wildcards.table].values()
+                for name in keys_of(row)
+            }
         ),
         guidance=config["sampling"]["guidance"],
         batches=lambda wildcards: CLOCK[wildcards.table]["batches"],
