@@ -16,7 +16,8 @@ rule search_key_steps:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         code=script("search_key_steps"),
         versions=VERSIONS,
@@ -47,7 +48,8 @@ rule sample:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("sample"),
         versions=VERSIONS,
