@@ -28,6 +28,7 @@ wildcard_constraints:
     extractor=r"\w+",
     recipe=r"[^/]+",
     seed=r"\d+",
+    start=r"\d+",
     split="train|test",
     variation=r"[^/]+",
     table="exp1|recipe",

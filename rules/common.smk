@@ -44,6 +44,15 @@ def finetune_script(recipe):
     return "finetune_validated" if FINE_TUNES[recipe].validated else "finetune"
 
 
+def launcher(gpus):
+    """How a module is run: as one process, or as one a GPU."""
+    return f"torchrun --standalone --nproc-per-node {gpus} -m" if gpus > 1 else "python -m"
+
+
+def pretraining_argument(backbone):
+    return [f"--pretraining={json.dumps(vars(backbone.pretraining))}"] if backbone.pretraining else []
+
+
 def trains_decoder(recipe):
     return recipe is not None and FINE_TUNES[recipe].recipe.get("trains") == "decoder"
 
@@ -146,3 +155,11 @@ def preserving_rows(wildcards):
 
 def drawn_rows(wildcards):
     return list(VARIATIONS) if wildcards.table == "exp1" else [UNCACHED, GOAL, *preserving_rows(wildcards)]
+
+
+# Prompts a sampling job, if they are spread over jobs.
+SHARD = config["sampling"].get("shard")
+
+
+def prompts_drawn(variation):
+    return config["sampling"]["twin_prompts"] if variation in TWINS else config["data"]["prompts"]

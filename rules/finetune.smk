@@ -62,9 +62,10 @@ rule finetune:
         ENV
     threads: config["threads"]
     resources:
-        gpu=GPUS,
+        gpu=GPUS * config["finetune"].get("gpus", 1),
         mem_mb=4000,
     params:
+        launch=lambda wildcards, resources: launcher(resources.gpu),
         script=lambda wildcards: finetune_script(wildcards.recipe),
         code=lambda wildcards: script(finetune_script(wildcards.recipe)),
         versions=VERSIONS,
@@ -75,10 +76,11 @@ rule finetune:
         recipe=lambda wildcards: json.dumps(FINE_TUNES[wildcards.recipe].recipe),
         training=lambda wildcards: FINE_TUNES[wildcards.recipe].arguments,
         sampling_steps=config["sampling"]["steps"],
+        pretraining=pretraining_argument(BACKBONES[BACKBONE]),
         device=config["device"],
         out=subpath(output[0], ancestor=2),
     shell:
-        "python -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
+        "{params.launch} workflow_scripts.{params.script} --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
         " {params.trajectories:q} --recipe {params.recipe:q} {params.training:q} --sampling-steps {params.sampling_steps}"
-        " --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"
+        " {params.pretraining:q} --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
