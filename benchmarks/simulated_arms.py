@@ -15,7 +15,7 @@ SEEDS = 3
 
 @dataclass(frozen=True)
 class FeatureArms:
-    """Gaussian features (seeds, prompts, d), both arms away from a fixed reference, the second further: +7 to +10 % at FID_∞."""
+    """Gaussian features (seeds, prompts, d), both arms away from a fixed reference, the second further."""
 
     prompts: int
     width: int
@@ -46,7 +46,7 @@ class DistanceArms:
     prompts: int
     sds: tuple[float, float]
     correlation: float
-    prompt_share: float = 0.5
+    prompt_share: float = 0.65
     means: tuple[float, float] = (1.0, 1.05)
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,14 +92,14 @@ def launch_size(pipe: Any) -> int:
     return max(1, LAUNCH // conditioning_of(pipe.unet).frames)
 
 
-def sampling_inputs(pipe: Any, prompt_ids: list[str], seed: int, images: list[Image.Image] | None, rows: int) -> Inputs:
+def sampling_inputs(pipe: Any, prompt_ids: list[str], seed: int, images: Sequence[Image.Image] | None, rows: int) -> Inputs:
     """What a run gets beside prompts and initial noise: seeds of its steps, and what the task makes of the `images`.
 
     Filled up to `rows` with copies of the last row before anything is computed, as a launch is.
     """
     missing = rows - len(prompt_ids)
     ids = [*prompt_ids, *prompt_ids[-1:] * missing]
-    pictures = [*images, *images[-1:] * missing] if images else []
+    pictures = [*images, *[images[-1]] * missing] if images else []
     given = conditioning_of(pipe.unet).sampling_inputs(pipe, pictures, ids) if pictures else {}
     return {"seeds": step_seeds(ids, seed), **given}
 

@@ -56,7 +56,11 @@ def test_the_shipped_configurations_are_valid(file):
         ({"finetune": {"gpus": 4, "accumulate": 6}}, "finetune.gpus = 4", "must divide the accumulate of lambda0, 6"),
         ({"finetune": {"optimizer": "sgd"}}, "finetune.optimizer = 'sgd'", "one of ['adamw', 'adamw8bit']"),
         ({"backbone": "sd99"}, "backbone = 'sd99'", "one of ['animatediff', 'openjourney', 'pocket', 'sd15',"),
-        ({"data": {"eval": "coco"}}, "data.eval = 'coco'", "one of ['noto', 'twemoji']"),
+        ({"data": {"eval": "cocoa"}}, "data.eval = 'cocoa'", "one of ['artbench', 'coco', "),
+        ({"data": {"eval": "coco"}}, "data.eval = 'coco'", "set data.sources.coco to the files that docs/data.md names"),
+        ({"data": {"train": "laion", "sources": {"laion": "x"}}}, "data.train = 'laion'", "set data.laion"),
+        ({"data": {"sources": {"noto": "x"}}}, "data.sources.noto = 'x'", "no data set that reads files"),
+        ({"data": {"laion": {"images": 0}}}, "data.laion = {'images': 0}", "required: ['images', 'min_aesthetic'"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(change, key, allowed):
