@@ -58,11 +58,6 @@ def finetune_script(recipe):
     return "finetune_validated" if FINE_TUNES[recipe].validated else "finetune"
 
 
-def launcher(gpus):
-    """How a module is run: as one process, or as one a GPU."""
-    return f"torchrun --standalone --nproc-per-node {gpus} -m" if gpus > 1 else "python -m"
-
-
 def pretraining_argument(backbone):
     return [f"--pretraining={json.dumps(vars(backbone.pretraining))}"] if backbone.pretraining else []
 

@@ -65,7 +65,6 @@ rule finetune:
         gpu=GPUS * config["finetune"].get("gpus", 1),
         mem_mb=4000,
     params:
-        launch=lambda wildcards, resources: launcher(resources.gpu),
         script=lambda wildcards: finetune_script(wildcards.recipe),
         code=lambda wildcards: script(finetune_script(wildcards.recipe)),
         versions=VERSIONS,
@@ -79,8 +78,10 @@ rule finetune:
         pretraining=pretraining_argument(BACKBONES[BACKBONE]),
         device=config["device"],
         out=subpath(output[0], ancestor=2),
+    # One process a GPU. Chosen here and not in `params`: with more GPUs at hand no fine-tune need run again.
     shell:
-        "{params.launch} workflow_scripts.{params.script} --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
+        "launch=python; if [ {resources.gpu} -gt 1 ]; then launch='torchrun --standalone --nproc-per-node {resources.gpu}'; fi;"
+        " $launch -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
         " {params.trajectories:q} --recipe {params.recipe:q} {params.training:q} --sampling-steps {params.sampling_steps}"
         " {params.pretraining:q} --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

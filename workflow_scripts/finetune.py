@@ -71,7 +71,7 @@ def cost_of(run: TrainingRun, pretraining: dict[str, Any] | None) -> dict[str, A
 
 def write_result(args: argparse.Namespace, parts: TrainedParts, run: TrainingRun, record: dict, state: Path) -> None:
     with replacing(args.out) as draft:
-        parts.finished().save_pretrained(draft / "unet")
+        parts.save(draft)
         run.write_log(draft / "log.csv")
         write_json(draft / "run.json", record)
     shutil.rmtree(state)
