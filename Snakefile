@@ -28,6 +28,7 @@ wildcard_constraints:
     extractor=r"\w+",
     recipe=r"[^/]+",
     seed=r"\d+",
+    start=r"\d+",
     split="train|test",
     variation=r"[^/]+",
     table="exp1|recipe",
@@ -79,3 +80,4 @@ include: "rules/tables.smk"
 include: "rules/plane.smk"
 include: "rules/ablations.smk"
 include: "rules/report.smk"
+include: "rules/export.smk"

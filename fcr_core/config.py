@@ -42,6 +42,12 @@ def check(config: dict[str, Any], backbones: list[str], datasets: list[str]) -> 
     for section, key in (("sampling", "strides"), ("sampling", "fcr_strides"), ("plane", "strides")):
         for i, stride in enumerate(config[section][key]):
             require(f"{section}.{key}[{i}]", stride, stride <= steps, f"must be at most sampling.steps = {steps}")
+    gpus = config["finetune"].get("gpus", 1)
+    for name, tune in fine_tunes_of(config).items():
+        accumulate = tune.training.get("accumulate", 1)
+        require("finetune.gpus", gpus, accumulate % gpus == 0, f"must divide the accumulate of {name}, {accumulate}")
+    shard, batch = config["sampling"].get("shard"), config["sampling"]["batch"]
+    require("sampling.shard", shard, not shard or shard % batch == 0, f"must be a multiple of sampling.batch = {batch}")
     for section, key in (("ablations", "plans"), ("recipe_table", "rows")):
         for i, row in enumerate(config[section][key]):
             at, recipe = f"{section}.{key}[{i}]", row.get("recipe")

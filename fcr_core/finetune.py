@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from diffusers import DDIMScheduler
 from torch import nn
 
 from fcr_core.denoising import TrainingSet
-from fcr_core.lora import add_lora, merge_lora
+from fcr_core.lora import add_lora, merge_lora, save_lora
 from fcr_core.recipe import Recipe
 from fcr_core.reuse_decoder import decoder_module, own_decoder
 from fcr_core.terms import DecodingTerms, NoisedTerms, RolloutTerms, Terms
@@ -26,6 +27,12 @@ class TrainedParts:
     recipe: Recipe
     learning: nn.Module
     decoder: Any = None
+
+    def save(self, folder: Path) -> None:
+        """`folder/unet` as `finished` makes it; adapters also as they are, in `folder/lora`."""
+        if self.recipe.trains == "lora":
+            save_lora(self.unet, folder / "lora")
+        self.finished().save_pretrained(folder / "unet")
 
     def finished(self) -> Any:
         """A UNet with the trained weights, adapters folded in. A reuse decoder comes with the base model's other blocks."""

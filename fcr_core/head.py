@@ -28,9 +28,11 @@ def head_of(block: Any) -> tuple[str, ...]:
 def with_head(block: Any, forward_of: Callable[[nn.Module, int], Callable[..., Any]], skip: bool = False) -> nn.Module:
     """A copy of an up block in which `forward_of(convolution, 0 or 1)` stands in for its head's two convolutions.
 
-    With `skip` the normalisation before them is left out.
+    With `skip` the normalisation before them is left out. The copy keeps its activations even under gradient checkpointing:
+    what stands in is there during the pass alone, so the backward pass could not run it again.
     """
     made: Any = shallow_copy(block)
+    made.gradient_checkpointing = False
     first: Any = shallow_copy(block.resnets[0])
     for index, name in enumerate(NAMES):
         module = getattr(first, name)

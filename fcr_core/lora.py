@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from peft import LoraConfig
+from diffusers.loaders import StableDiffusionLoraLoaderMixin
+from peft import LoraConfig, get_peft_model_state_dict
 
 # FCR acts on features of resnets as much as on attention; most recipes for images adapt attention alone.
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "conv_shortcut"]
@@ -14,6 +16,12 @@ def add_lora(unet: Any, rank: int) -> None:
     """Freeze the UNet and add adapters that begin as zero."""
     unet.requires_grad_(False)
     unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS))
+
+
+def save_lora(unet: Any, folder: Path) -> None:
+    """The adapters alone, as `load_lora_weights(folder)` of a diffusers pipeline reads them; their scale is 1 (alpha = rank)."""
+    # Under peft's names: `convert_state_dict_to_diffusers` renames those in attention alone, and a mixture is not read whole.
+    StableDiffusionLoraLoaderMixin.save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(unet))
 
 
 def merge_lora(unet: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, LCMScheduler
+from numpy.lib.format import open_memmap
 from PIL import Image
 from tqdm import tqdm
 
@@ -161,17 +163,17 @@ def sample_to_folder(
 ) -> None:
     """Fill `folder` with one PNG a prompt, `latents.npy` (N, C, h, w) and `manifest.parquet`, all row-aligned.
 
-    `prompts` has the columns `prompt_id` and `prompt`. Finished shards of `batch` images are kept in `partial`, where a later
+    `prompts` has the columns `prompt_id` and `prompt`. Finished batches of `batch` images are kept in `partial`, where a later
     call finds them. `data` is a prepared data set with a picture a prompt, for tasks that draw from pictures. A clip is an
     animated PNG, which programs that know none read as its first frame.
     """
     starts = range(0, len(prompts), batch)
     for start in tqdm(starts, desc=f"sampling seed {seed}", unit="batch"):
-        shard = partial / f"shard-{start:06d}"
-        if not shard.exists():
+        part = partial / f"batch-{start:06d}"
+        if not part.exists():
             rows = prompts.iloc[start : start + batch]
-            _write_shard(rows, _drawn(pipe, rows, sampler, seed, decoder, data), seed, shard)
-    merge_shards([partial / f"shard-{start:06d}" for start in starts], folder)
+            _write_batch(rows, _drawn(pipe, rows, sampler, seed, decoder, data), seed, part)
+    merge_folders([partial / f"batch-{start:06d}" for start in starts], folder)
 
 
 def _drawn(
@@ -187,10 +189,10 @@ def _drawn(
     return torch.cat([latents for latents, _ in launches]), [image for _, decoded in launches for image in decoded]
 
 
-def _write_shard(prompts: pd.DataFrame, drawn: tuple[torch.Tensor, list[Image.Image]], seed: int, shard: Path) -> None:
+def _write_batch(prompts: pd.DataFrame, drawn: tuple[torch.Tensor, list[Image.Image]], seed: int, folder: Path) -> None:
     (latents, images), ids = drawn, prompts["prompt_id"].tolist()
     frames = len(images) // len(ids)
-    with replacing(shard) as draft:
+    with replacing(folder) as draft:
         draft.mkdir()
         for prompt_id, part in zip(ids, slices(len(images), frames), strict=True):
             first, *others = images[part]
@@ -203,12 +205,26 @@ def _write_shard(prompts: pd.DataFrame, drawn: tuple[torch.Tensor, list[Image.Im
         manifest.to_parquet(draft / "manifest.parquet", index=False)
 
 
-def merge_shards(shards: list[Path], folder: Path) -> None:
-    """One folder from the shards, in their order."""
+def merge_folders(parts: list[Path], folder: Path) -> None:
+    """One folder from others like it, in their order. No image is read, and of the latents one part at a time."""
     folder.mkdir(parents=True, exist_ok=True)
-    for shard in shards:
-        for image in shard.glob("*.png"):
-            shutil.copy(image, folder)
-    np.save(folder / "latents.npy", np.concatenate([np.load(shard / "latents.npy") for shard in shards]))
-    manifest = pd.concat([pd.read_parquet(shard / "manifest.parquet") for shard in shards], ignore_index=True)
+    for part in parts:
+        for image in part.glob("*.png"):
+            link_or_copy(image, folder / image.name)
+    latents = [np.load(part / "latents.npy", mmap_mode="r") for part in parts]
+    shape = (sum(map(len, latents)), *latents[0].shape[1:])
+    merged, row = open_memmap(folder / "latents.npy", "w+", latents[0].dtype, shape), 0
+    for rows in latents:
+        merged[row : row + len(rows)] = rows
+        row += len(rows)
+    merged.flush()
+    manifest = pd.concat([pd.read_parquet(part / "manifest.parquet") for part in parts], ignore_index=True)
     manifest.to_parquet(folder / "manifest.parquet", index=False)
+
+
+def link_or_copy(file: Path, target: Path) -> None:
+    """A second name for the same bytes, where the file system has hard links."""
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copy(file, target)

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from fcr_core.early_stopping import EarlyStopping
 from fcr_core.files import replacing
+from fcr_core.optimizers import OPTIMIZERS
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,12 @@ def step_generator(seed: int, step: int) -> torch.Generator:
 class TrainingRun:
     """A network in training and everything a checkpoint must hold; parameters that need no gradient are left alone.
 
-    `accumulate` losses make one step; under `torchrun` each process computes as many, on other data. `precision`:
-    "fp32", or autocast to "bf16" or "fp16". `early`: when to stop before the last step. `events`: a folder for TensorBoard. A
-    run that was killed goes on from the last checkpoint in `state_dir`; see `fcr_core.jobs.partial_work` for a folder that
-    forgets checkpoints made under other settings.
+    `accumulate` losses make one step; under `torchrun` the processes share them out, so their number changes rounding alone.
+    `precision`: "fp32", or autocast to "bf16" or "fp16". `algorithm`: a name from `fcr_core.optimizers`. `early`: when to
+    stop before the last step. `events`: a folder for TensorBoard. A run that was killed goes on from the last checkpoint in
+    `state_dir`; see `fcr_core.jobs.partial_work` for a folder that forgets checkpoints made under other settings.
+
+    Raises `ValueError` when the losses of a step cannot be shared out evenly.
     """
 
     model: torch.nn.Module
@@ -56,6 +59,7 @@ class TrainingRun:
     weight_decay: float = 1e-2
     accumulate: int = 1
     precision: str = "fp32"
+    algorithm: str = "adamw"
     early: EarlyStopping | None = None
     events: Path | None = None
     step: int = 0
@@ -63,11 +67,17 @@ class TrainingRun:
 
     def __post_init__(self) -> None:
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.trained, lr=self.lr, betas=(0.9, 0.999), weight_decay=self.weight_decay)
+        make = OPTIMIZERS[self.algorithm]
+        self.optimizer = make(self.trained, lr=self.lr, betas=(0.9, 0.999), weight_decay=self.weight_decay)
         # decay(n) = min(ema_decay, (1 + n) / (10 + n)): usable after a few dozen steps.
         self.ema = EMAModel(self.trained, decay=self.ema_decay)
         self.device = next(self.model.parameters()).device.type
         self.workers = PartialState(cpu=self.device == "cpu")
+        if self.accumulate % self.workers.num_processes:
+            raise ValueError(
+                f"config key accumulate = {self.accumulate}: must be a multiple of the number of processes, "
+                f"{self.workers.num_processes}, which share out the batches of a step"
+            )
         self.scaler = torch.amp.GradScaler(self.device, enabled=self.precision == "fp16")
 
     @property
@@ -147,9 +157,9 @@ class TrainingRun:
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * self._lr_factor(steps)
         count, mine = self.workers.num_processes, self.workers.process_index
-        indices = [(self.step * self.accumulate + i) * count + mine for i in range(self.accumulate)]
-        parts = [self._backward(step_loss, index) for index in indices]
-        logged = {key: sum(part[key] for part in parts) / self.accumulate for key in parts[0]}
+        indices = range(self.step * self.accumulate + mine, (self.step + 1) * self.accumulate, count)
+        parts = [self._backward(step_loss, index, len(indices)) for index in indices]
+        logged = {key: sum(part[key] for part in parts) / len(parts) for key in parts[0]}
         if count > 1:
             self._average_gradients()
             logged = self._averaged(logged)
@@ -164,11 +174,11 @@ class TrainingRun:
         self.history.append({"step": self.step, **logged, "seconds": time.perf_counter() - start})
         return logged
 
-    def _backward(self, step_loss: StepLoss, index: int) -> dict[str, float]:
+    def _backward(self, step_loss: StepLoss, index: int, count: int) -> dict[str, float]:
         dtype = AUTOCAST[self.precision]
         with torch.autocast(self.device, dtype, enabled=dtype is not None):
             loss, logged = step_loss(index, step_generator(self.seed, index))
-        self.scaler.scale(loss / self.accumulate).backward()
+        self.scaler.scale(loss / count).backward()
         return {"loss": loss.item(), **logged}
 
     def _average_gradients(self) -> None:
@@ -197,9 +207,12 @@ class TrainingRun:
                 )
 
     def cost(self) -> dict[str, float]:
-        """Steps, and hours as steps times the median time of a step: pauses and other work on the machine left out."""
-        seconds = pd.DataFrame(self.history)["seconds"].median()
-        return {"steps": self.step, "hours": round(self.step * seconds / 3600, 4)}
+        """Steps, hours as steps times the median time of a step (pauses and other work on the machine left out), and what they
+        take of the machine: `gpu_hours` on GPUs, else `cpu_core_hours`."""
+        hours = self.step * pd.DataFrame(self.history)["seconds"].median() / 3600
+        on_cpu = self.device == "cpu"
+        taken = hours * self.workers.num_processes * (torch.get_num_threads() if on_cpu else 1)
+        return {"steps": self.step, "hours": round(hours, 4), "cpu_core_hours" if on_cpu else "gpu_hours": round(taken, 4)}
 
     def write_log(self, path: Path | str) -> None:
         """`log.csv`: one row a step."""

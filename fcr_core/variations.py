@@ -44,12 +44,25 @@ class FineTune:
     def arguments(self) -> list[str]:
         """Of its training, for the command line: `--lr=1e-05 --lora-rank=8 ...`."""
         given = {key: value for key, value in self.training.items() if self.validated or key not in VALIDATION}
-        return [f"--{key.replace('_', '-')}={value}" for key, value in given.items()]
+        return [argument(key.replace("_", "-"), value) for key, value in given.items()]
+
+
+def argument(name: str, value: Any) -> str:
+    """
+    >>> argument("steps", 40), argument("gradient-checkpointing", False)
+    ('--steps=40', '--no-gradient-checkpointing')
+    """
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    return f"--{name}={value}"
 
 
 # What a recipe in the config may say of its training; `finetune` says what it does not.
 VALIDATION = ("validate_every", "patience")
-TRAINING = ("steps", "batch", "accumulate", "lr", "cooldown", "ema", "precision", "lora_rank", "checkpoint_every", *VALIDATION)
+TRAINING = (
+    "steps", "batch", "accumulate", "lr", "cooldown", "ema", "precision", "optimizer", "gradient_checkpointing", "lora_rank",
+    "checkpoint_every", *VALIDATION,
+)  # fmt: skip
 
 
 def fine_tunes_of(config: dict[str, Any]) -> dict[str, FineTune]:

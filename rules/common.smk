@@ -68,6 +68,10 @@ def finetune_script(recipe):
     return "finetune_validated" if FINE_TUNES[recipe].validated else "finetune"
 
 
+def pretraining_argument(backbone):
+    return [f"--pretraining={json.dumps(vars(backbone.pretraining))}"] if backbone.pretraining else []
+
+
 def trains_decoder(recipe):
     return recipe is not None and FINE_TUNES[recipe].recipe.get("trains") == "decoder"
 
@@ -178,6 +182,14 @@ def drawn_rows(wildcards):
     return list(VARIATIONS) if wildcards.table == "exp1" else [UNCACHED, GOAL, *preserving_rows(wildcards)]
 
 
+# Prompts a sampling job, if they are spread over jobs.
+SHARD = config["sampling"].get("shard")
+
+
+def prompts_drawn(variation):
+    return config["sampling"]["twin_prompts"] if variation in TWINS else config["data"]["prompts"]
+
+
 # The pages of rules/report.smk, and which table each is about.
 TABLE_OF_PAGE = {"report": "exp1", "recipe_report": "recipe"}
 # Verdicts of each page by heading.
@@ -215,3 +227,12 @@ def report_rows(page):
         twins={name: samples_of(twin_of(row)) for name, row in found.items()},
         weights={name: unets_of(row.recipe) for name, row in found.items()},
     )
+
+
+def export_rows(recipe):
+    """The rows that a card shows, by table: the base model uncached and cached, and those of the recipe."""
+    found = {
+        table: [row.name for row in rows_of_table.values() if row.recipe == recipe]
+        for table, rows_of_table in TABLES.items()
+    }
+    return {table: [UNCACHED, GOAL, *names] for table, names in found.items() if names}

@@ -63,7 +63,7 @@ rule finetune:
         ENV
     threads: config["threads"]
     resources:
-        gpu=GPUS,
+        gpu=GPUS * config["finetune"].get("gpus", 1),
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
@@ -77,10 +77,13 @@ rule finetune:
         recipe=lambda wildcards: json.dumps(FINE_TUNES[wildcards.recipe].recipe),
         training=lambda wildcards: FINE_TUNES[wildcards.recipe].arguments,
         sampling_steps=config["sampling"]["steps"],
+        pretraining=pretraining_argument(BACKBONES[BACKBONE]),
         device=config["device"],
         out=subpath(output[0], ancestor=2),
+    # One process a GPU. Chosen here and not in `params`: with more GPUs at hand no fine-tune need run again.
     shell:
-        "python -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
+        "launch=python; if [ {resources.gpu} -gt 1 ]; then launch='torchrun --standalone --nproc-per-node {resources.gpu}'; fi;"
+        " $launch -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
         " {params.trajectories:q} --recipe {params.recipe:q} {params.training:q} --sampling-steps {params.sampling_steps}"
-        " --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"
+        " {params.pretraining:q} --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

@@ -1,5 +1,5 @@
 # Images of one variation and seed; a twin is the same model sampled uncached. Where a row has a number of key steps instead of
-# a stride, they are chosen first, for its way of sampling, on training prompts.
+# a stride, they are chosen first, for its way of sampling, on held-out concepts that are not evaluated.
 
 
 rule search_key_steps:
@@ -58,9 +58,8 @@ rule sample:
         unet=lambda wildcards, input: weights_argument(SAMPLED[wildcards.variation].recipe, input.get("unet", [])),
         key_steps=lambda wildcards, input: [f"--keys={file}" for file in input.get("key_steps", [])],
         pictures=lambda wildcards, input: [f"--data={folder}" for folder in folders_of(input.get("pictures", []))],
-        n_prompts=lambda wildcards: (
-            config["sampling"]["twin_prompts"] if wildcards.variation in TWINS else config["data"]["prompts"]
-        ),
+        start=0,
+        n_prompts=lambda wildcards: prompts_drawn(wildcards.variation),
         sampler=lambda wildcards: rows.sampler_json(SAMPLED[wildcards.variation]),
         guidance=config["sampling"]["guidance"],
         batch=config["sampling"]["batch"],
@@ -68,6 +67,46 @@ rule sample:
         out=subpath(output[0], parent=True),
     shell:
         "python -m workflow_scripts.sample --pipeline {params.pipeline:q} {params.unet:q} {params.pictures:q}"
-        " --prompts {input.prompts:q} --count {params.n_prompts}"
+        " --prompts {input.prompts:q} --start {params.start} --count {params.n_prompts}"
         " --sampler {params.sampler:q} {params.key_steps:q} --guidance {params.guidance} --seed {wildcards.seed} --batch {params.batch} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+
+
+# With config key sampling.shard a job draws so many prompts, and the folder that others read is put together from them.
+if SHARD:
+
+    ruleorder: merge_samples > sample
+
+    use rule sample as sample_shard with:
+        output:
+            # The images get a second name in the merged folder, so what is removed here is latents and manifest.
+            temp(directory(f"results/sample_shards/{{variation}}/{EVAL}/clean/seed{{seed}}/{{start}}")),
+        log:
+            "logs/sample_shard/{variation}_seed{seed}_{start}.log",
+        benchmark:
+            "results/benchmarks/sample_shard/{variation}_seed{seed}_{start}.tsv"
+        params:
+            start=lambda wildcards: wildcards.start,
+            n_prompts=lambda wildcards: min(SHARD, prompts_drawn(wildcards.variation) - int(wildcards.start)),
+            out=lambda wildcards, output: output[0],
+
+    rule merge_samples:
+        input:
+            lambda wildcards: expand(
+                rules.sample_shard.output,
+                start=range(0, prompts_drawn(wildcards.variation), SHARD),
+                allow_missing=True,
+            ),
+        output:
+            rules.sample.output,
+        log:
+            "logs/merge_samples/{variation}_seed{seed}.log",
+        benchmark:
+            "results/benchmarks/merge_samples/{variation}_seed{seed}.tsv"
+        conda:
+            ENV
+        params:
+            code=script("merge_samples"),
+            out=subpath(output[0], parent=True),
+        shell:
+            "python -m workflow_scripts.merge_samples --shards {input:q} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

@@ -43,8 +43,10 @@ def trajectories() -> Trajectories:
     return Trajectories(latents, texts, torch.zeros(1, 3, 8), guidance=3.0)
 
 
-def built_loss(scheduler, data, trajectories, recipe, double=False):
+def built_loss(scheduler, data, trajectories, recipe, double=False, checkpointing=False):
     unet = built("UNet2DCondition")
+    if checkpointing:
+        unet.enable_gradient_checkpointing()
     if double:
         unet, data, trajectories = unet.double(), as_double(data), as_double(trajectories)
     parts = trained_parts(unet, recipe, lora_rank=2)
@@ -82,6 +84,19 @@ def test_gradients_agree_with_finite_differences(scheduler, data, trajectories, 
         torch.testing.assert_close(slope, (value(h) - value(-h)) / (2 * h), rtol=1e-5, atol=1e-8)
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_gradient_checkpointing_keeps_every_loss_and_gradient(scheduler, data, trajectories, name):
+    found = []
+    for checkpointing in (False, True):
+        parts, loss = built_loss(scheduler, data, trajectories, RECIPES[name], checkpointing=checkpointing)
+        value, logged = loss(0, torch.Generator().manual_seed(5))
+        value.backward()
+        found.append((logged, {key: p.grad for key, p in parts.learning.named_parameters() if p.grad is not None}))
+    (logged, gradients), (logged_again, gradients_again) = found
+    assert logged == logged_again and gradients.keys() == gradients_again.keys() and gradients
+    assert all(torch.equal(gradients[key], gradients_again[key]) for key in gradients)
 
 
 def test_the_base_model_preserves_itself(scheduler, data, trajectories):

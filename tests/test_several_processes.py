@@ -1,4 +1,4 @@
-"""A fine-tune in two real processes takes the steps of one process that accumulates two batches."""
+"""A fine-tune in two real processes takes the steps of one process: they share out the batches of a step."""
 
 import subprocess
 import sys
@@ -21,12 +21,12 @@ def finetune(launch: list[str], train_set, out, *more: str) -> dict[str, torch.T
     return load_file(out / "unet" / "diffusion_pytorch_model.safetensors")
 
 
-def test_two_processes_are_two_accumulated_batches(tmp_path):
+def test_two_processes_share_out_two_accumulated_batches(tmp_path):
     generator = torch.Generator().manual_seed(0)
     latents, texts = torch.randn(6, 4, 16, 16, generator=generator), torch.randn(6, 5, 384, generator=generator)
     TrainingSet(latents, texts, torch.zeros(1, 5, 384), list("abcdef")).save(tmp_path / "set.safetensors")
     one = finetune([], tmp_path / "set.safetensors", tmp_path / "one" / "seed0", "--accumulate=2")
-    two = finetune(LAUNCH, tmp_path / "set.safetensors", tmp_path / "two" / "seed0")
+    two = finetune(LAUNCH, tmp_path / "set.safetensors", tmp_path / "two" / "seed0", "--accumulate=2")
     other = finetune([], tmp_path / "set.safetensors", tmp_path / "other" / "seed0")
     # Adam makes a whole step of a gradient that is rounding alone, so single weights may differ; those are few.
     gap, control = (sum((weights[key] - one[key]).abs().sum().item() for key in one) for weights in (two, other))

@@ -9,6 +9,7 @@ from fcr_core.denoising import TrainingSet, denoising_loss, encode_training_set
 from fcr_core.early_stopping import EarlyStopping
 from fcr_core.finetune import FineTuneLoss
 from fcr_core.images import to_pixels
+from fcr_core.optimizers import OPTIMIZERS
 from fcr_core.pipelines import encode_images
 from fcr_core.recipe import Recipe
 from fcr_core.training import TrainingRun
@@ -23,10 +24,14 @@ def data() -> TrainingSet:
     return TrainingSet(latents, texts, torch.zeros(1, 3, 8), ["cat", "dog", "dog", "dog", "dog", "dog"])
 
 
-def trained(scheduler, data, folder, stops: list[int], lam: float = 0.1, recipe=None, **options) -> tuple[dict, list]:
+def trained(
+    scheduler, data, folder, stops: list[int], lam: float = 0.1, recipe=None, checkpointing=False, **options
+) -> tuple[dict, list]:
     """Weights and log of a run that is stopped and started anew at each of `stops`."""
     for steps in stops:
         unet = built("UNet2DCondition")
+        if checkpointing:
+            unet.enable_gradient_checkpointing()
         early = EarlyStopping(lambda unet=unet: unet.conv_in.weight.abs().mean().item(), every=2, patience=1000)
         run = TrainingRun(unet, folder, lr=1e-3, seed=7, ema_decay=0.9, warmup=2, **options, early=early)
         loss = FineTuneLoss(unet, scheduler, data, recipe or Recipe(lam=lam), 4)
@@ -34,13 +39,36 @@ def trained(scheduler, data, folder, stops: list[int], lam: float = 0.1, recipe=
     return unet.state_dict(), [{k: v for k, v in row.items() if k != "seconds"} for row in run.history]
 
 
-@pytest.mark.parametrize("options", [{}, {"accumulate": 2}, {"precision": "bf16"}], ids=str)
+OPTIONS = [{}, {"accumulate": 2}, {"precision": "bf16"}, {"algorithm": "adamw8bit"}, {"checkpointing": True}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_a_resumed_run_ends_bit_identical_to_an_uninterrupted_one(scheduler, data, tmp_path, options):
     recipe = Recipe(lam=0.1, preserve=1.0, min_snr=5.0)
     whole, log = trained(scheduler, data, tmp_path / "whole", [6], recipe=recipe, **options)
     resumed, resumed_log = trained(scheduler, data, tmp_path / "resumed", [2, 4, 6], recipe=recipe, **options)
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
     assert log == resumed_log and len(log) == 6
+
+
+def test_8_bit_adam_keeps_bytes_and_trains_as_adam_does(scheduler, data, tmp_path):
+    runs = {}
+    for name in OPTIMIZERS:
+        runs[name] = TrainingRun(built("UNet2DCondition"), tmp_path / name, lr=1e-3, seed=7, ema_decay=0.0, algorithm=name)
+        runs[name].run(3, FineTuneLoss(runs[name].model, scheduler, data, Recipe(), 4), 3, "test")
+    moments = [state["state1"] for state in runs["adamw8bit"].optimizer.state.values()]
+    assert {m.dtype for m in moments if m.numel() >= 4096} == {torch.uint8}
+    before, adamw, eight = (
+        torch.cat([p.detach().flatten() for p in model.parameters()])
+        for model in (built("UNet2DCondition"), runs["adamw"].model, runs["adamw8bit"].model)
+    )
+    assert (adamw - eight).norm() < 0.1 * (adamw - before).norm()
+
+
+def test_the_cost_counts_cores(tmp_path):
+    run = TrainingRun(built("UNet2DCondition"), tmp_path, lr=1e-3, seed=7)
+    run.step, run.history = 100, [{"seconds": seconds} for seconds in (36.0, 36.0, 3600.0)]
+    assert run.cost() == {"steps": 100, "hours": 1.0, "cpu_core_hours": torch.get_num_threads()}
 
 
 def test_accumulated_losses_make_the_gradient_of_their_mean(scheduler, data, tmp_path):

@@ -220,7 +220,7 @@ def test_killed_in_a_fine_tune_and_in_a_sampling_job_it_ends_byte_identical(ran)
     running.wait()
 
     running = ran.start("make exp1")
-    wait_for(lambda: list((ran.folder / FCR).parent.glob(".seed0.partial/shard-*")))
+    wait_for(lambda: list((ran.folder / FCR).parent.glob(".seed0.partial/batch-*")))
     kill_snakemake(ran.folder)
     running.wait()
 

@@ -11,11 +11,13 @@ from typing import Any
 from accelerate import PartialState
 
 from fcr_core.codehash import content_hash
+from fcr_core.compute import Pretraining
 from fcr_core.denoising import TrainingSet
 from fcr_core.early_stopping import EarlyStopping
 from fcr_core.files import replacing, write_json
 from fcr_core.finetune import FineTuneLoss, TrainedParts, trained_parts
 from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
+from fcr_core.optimizers import OPTIMIZERS
 from fcr_core.pipelines import load_scheduler, load_unet
 from fcr_core.recipe import Recipe
 from fcr_core.training import AUTOCAST, TrainingRun
@@ -23,8 +25,8 @@ from fcr_core.trajectories import Trajectories
 from workflow_scripts import cli
 
 RESULT_SETTINGS = (
-    "pipeline", "recipe", "sampling_steps", "steps", "batch", "accumulate", "lr", "cooldown", "ema", "precision", "lora_rank",
-    "seed", "code",
+    "pipeline", "recipe", "sampling_steps", "steps", "batch", "accumulate", "lr", "cooldown", "ema", "precision", "optimizer",
+    "gradient_checkpointing", "lora_rank", "seed", "code",
 )  # fmt: skip
 
 
@@ -44,6 +46,8 @@ def work(args: argparse.Namespace, make_early: MakeEarly | None = None, more_set
         state = partial_work(args.out, settings)
     recipe = Recipe(**args.recipe)
     unet, scheduler = load_unet(args.pipeline).to(args.device), load_scheduler(args.pipeline)
+    if args.gradient_checkpointing:
+        unet.enable_gradient_checkpointing()
     trajectories = Trajectories.load(args.trajectories) if args.trajectories else None
     parts = trained_parts(unet, recipe, args.lora_rank)
     loss = FineTuneLoss(
@@ -51,18 +55,23 @@ def work(args: argparse.Namespace, make_early: MakeEarly | None = None, more_set
     )
     run = TrainingRun(
         parts.learning, state, lr=args.lr, seed=args.seed, ema_decay=args.ema, cooldown=args.cooldown,
-        accumulate=args.accumulate, precision=args.precision, events=args.tensorboard,
+        accumulate=args.accumulate, precision=args.precision, algorithm=args.optimizer, events=args.tensorboard,
         early=make_early(args, recipe, parts) if make_early else None,
     )  # fmt: skip
     run.run(args.steps, loss, args.checkpoint_every, name=f"fine-tune {args.out.parent.name} seed {args.seed}")
     if workers.is_main_process:
-        write_result(args, parts, run, run_record(settings, started) | run.cost(), state)
+        write_result(args, parts, run, run_record(settings, started) | cost_of(run, args.pretraining), state)
     workers.wait_for_everyone()
+
+
+def cost_of(run: TrainingRun, pretraining: dict[str, Any] | None) -> dict[str, Any]:
+    cost = run.cost()
+    return cost | (Pretraining(**pretraining).share(cost) if pretraining else {})
 
 
 def write_result(args: argparse.Namespace, parts: TrainedParts, run: TrainingRun, record: dict, state: Path) -> None:
     with replacing(args.out) as draft:
-        parts.finished().save_pretrained(draft / "unet")
+        parts.save(draft)
         run.write_log(draft / "log.csv")
         write_json(draft / "run.json", record)
     shutil.rmtree(state)
@@ -77,14 +86,18 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--sampling-steps", type=int, default=50, help="steps of the sampler that groups belong to")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch", type=int, required=True)
-    parser.add_argument("--accumulate", type=int, default=1, help="batches a step")
+    parser.add_argument("--accumulate", type=int, default=1, help="batches a step, shared out among the processes")
     parser.add_argument("--lr", type=float, required=True)
     parser.add_argument("--cooldown", type=float, default=0.0, help="share of the steps in which the learning rate falls to 0")
     parser.add_argument("--ema", type=float, default=0.0, help="decay of the averaged weights; 0 = none, for a few dozen steps")
     parser.add_argument("--precision", choices=sorted(AUTOCAST), default="fp32")
+    parser.add_argument("--optimizer", choices=sorted(OPTIMIZERS), default="adamw")
+    checkpointing = "keep no activations inside blocks but compute them again in the backward pass: slower, in less memory"
+    parser.add_argument("--gradient-checkpointing", action=argparse.BooleanOptionalAction, default=False, help=checkpointing)
     parser.add_argument("--lora-rank", type=int, default=16)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--checkpoint-every", type=int, default=500)
+    parser.add_argument("--pretraining", type=json.loads, help="fields of fcr_core.compute.Pretraining as JSON, for run.json")
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")

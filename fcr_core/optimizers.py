@@ -1,0 +1,24 @@
+"""Optimizers by name, each made as `make(parameters, lr=..., betas=..., weight_decay=...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+def adamw8bit(parameters: list[torch.nn.Parameter], **options: Any) -> torch.optim.Optimizer:
+    """AdamW whose two moments take a byte each in place of four (Dettmers et al., 2022, arXiv 2110.02861).
+
+    That is 5.2 GB less for the UNet of SD v1.5. Tensors below 4,096 values keep theirs in float32. Raises `ValueError`
+    without the package.
+    """
+    try:
+        from bitsandbytes.optim import AdamW8bit  # seconds to import, wanted by few
+    except ModuleNotFoundError as error:
+        raise ValueError("config key finetune.optimizer = adamw8bit: needs a package, pip install bitsandbytes") from error
+    return AdamW8bit(parameters, **options)
+
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW, "adamw8bit": adamw8bit}
