@@ -9,7 +9,7 @@ RUN := . $(VENV)/bin/activate &&
 # As in the Snakefile: glibc would give every large tensor back to the kernel.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
 
-.PHONY: exp1 ablations test setup backbone benchmark
+.PHONY: exp1 ablations test test-cluster setup backbone benchmark
 .DEFAULT_GOAL := exp1
 
 exp1: $(READY) ## the table and figures of Experiment 1
@@ -22,6 +22,9 @@ ablations: $(READY) ## the ablation grid, its mechanism, and the verdicts on eve
 test: $(READY) ## formatting, types, unit tests and a tiny run of the real DAG
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy
 	$(RUN) pytest
+
+test-cluster: $(READY) ## the smoke DAG on a real SLURM and a real object server, started on loopback (root on Debian)
+	$(RUN) pytest tests/cluster
 
 setup: $(READY) ## the virtual environment with the pinned packages and the launcher
 

@@ -120,14 +120,16 @@ def predictions(keys: dict[str, str], settings: dict) -> dict[str, float]:
     return {step: (total + LIBRARIES) / GIB for step, total in found.items()}
 
 
-def report(name: str, width: int) -> None:
+def report(name: str, width: int, threads: int) -> None:
     backbone = BACKBONES[name]
     with tempfile.TemporaryDirectory(prefix="full_size_") as temporary:
         folder = Path(temporary)
         subprocess.run(["git", "checkout-index", "-a", f"--prefix={folder}/checkout/"], check=True)
         keys = write_backbone(backbone, width, folder)
         # Trajectories, and so the mini-validation, are for text-to-image.
-        more = {} if backbone.task == "text2image" else {"finetune": {"validate_every": 0}}
+        more: dict = {"threads": threads}
+        if backbone.task != "text2image":
+            more["finetune"] = {"validate_every": 0}
         predicted = predictions(keys, yaml.safe_load(Path(CONFIGS[1]).read_text()))
         need, free = max(predicted.values()), psutil.virtual_memory().available / GIB
         if need + 1 > free:
@@ -146,9 +148,10 @@ def main() -> None:
     named = [name for name, backbone in BACKBONES.items() if backbone.networks]
     parser.add_argument("--backbones", nargs="+", choices=named, default=["sd15"])
     parser.add_argument("--width", type=int, default=FULL_WIDTH, help="channels of the first block, a multiple of 64")
+    parser.add_argument("--threads", type=int, default=2, help="of a job; 1 where other work shares the cores")
     args = parser.parse_args()
     for name in args.backbones:
-        report(name, args.width)
+        report(name, args.width, args.threads)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The `snakemake` command of the project's environment: Snakemake itself, with two annoyances taken away.
+"""The `snakemake` command of the project's environment: Snakemake itself, with three annoyances taken away.
 
 1. `snakemake --cores 1 --resources gpu=1 results/exp1_table.csv` works. Snakemake's parser takes a target right after a list of
    NAME=VALUE resources for one more resource and dies on it; here such targets are put behind a `--`. Everything else is passed
@@ -6,6 +6,8 @@
 2. The lock of a Snakemake that was killed is cleared; the lock of a live one is respected. A lock is stale when it was made on
    this host and no Snakemake is at work in the folder any more. (Jobs that a killed Snakemake left behind do not count: the
    scripts see to it that two of them never write the same output.)
+3. A SLURM job that someone cancelled has failed and is submitted again. sacct calls it `CANCELLED by 1000`, which the SLURM
+   plugin (2.8.0) takes for a job that still runs: it would wait for ever.
 
 `make setup` installs it over the script that pip made. Any other Snakemake works as well: put `--` before the targets.
 """
@@ -76,9 +78,23 @@ def is_snakemake(command: list[str]) -> bool:
     return Path(command[1]).name == "snakemake" or command[1:3] == ["-m", "snakemake"]
 
 
+def end_cancelled_jobs() -> None:
+    """Let the SLURM plugin see states without who caused them."""
+    import snakemake_executor_plugin_slurm as plugin
+
+    query = plugin.query_job_status
+
+    async def query_without_causes(command, logger):
+        states, seconds = await query(command, logger)
+        return states and {job: state.split()[0] for job, state in states.items()}, seconds
+
+    plugin.query_job_status = query_without_causes
+
+
 def main() -> None:
     from snakemake.cli import main as snakemake
 
+    end_cancelled_jobs()
     clear_stale_lock(Path.cwd())
     sys.argv = ["snakemake", *with_separator(sys.argv[1:])]
     snakemake()

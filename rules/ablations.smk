@@ -24,7 +24,8 @@ rule measure_base:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("measure_cell"),
         versions=VERSIONS,
@@ -63,7 +64,8 @@ rule measure_cell:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("measure_cell"),
         versions=VERSIONS,
@@ -109,7 +111,12 @@ rule ablation_tables:
         ENV
     params:
         code=script("ablation_tables"),
-        cells=json.dumps(CELLS_OF),
+        cells=lambda wildcards, input: json.dumps(
+            {
+                recipe: [copy_of(cell, [*input.cells, input.base]) for cell in cells]
+                for recipe, cells in CELLS_OF.items()
+            }
+        ),
         plan=rows.ablation_goal(config),
     shell:
         "python -m workflow_scripts.ablation_tables --cells {params.cells:q} --plan {params.plan}"

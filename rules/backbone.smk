@@ -14,7 +14,8 @@ rule pretrain_vae:
         ENV
     threads: workflow.cores
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         code=script("pretrain_vae"),
         versions=VERSIONS,
@@ -56,7 +57,8 @@ rule pretrain_unet:
         ENV
     threads: workflow.cores
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(1200),
     params:
         code=script("pretrain_unet"),
         versions=VERSIONS,
@@ -84,7 +86,7 @@ rule backbone_card:
         ENV
     threads: workflow.cores
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=script("backbone_card"),
         versions=VERSIONS,

@@ -37,6 +37,16 @@ if config["data"].get("mirror"):
     TRAIN_IMAGES.append("--mirror")
 
 
+def copy_of(name, files):
+    """The one of a job's files that has this name: with remote storage its local copy has a longer path."""
+    return next(str(file) for file in files if str(file).endswith(name))
+
+
+def growing(amount):
+    """A resource of which each attempt asks for more: of a cluster, whose profile submits a failed job again."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def unets_of(recipe, seeds=SEEDS):
     """The weights that a recipe trained, one a seed; none for the base model."""
     if recipe is None:
@@ -131,6 +141,12 @@ def measurements_of_table(table):
     return {row.name: measurements_of(row) for row in TABLES[table].values()}
 
 
+def rows_of_table(table, files):
+    """The rows with their measurements, which are among `files`, for the command line."""
+    found = {row: [copy_of(name, files) for name in names] for row, names in measurements_of_table(table).items()}
+    return rows.rows_json(TABLES[table].values(), found)
+
+
 # What is sampled beside the rows of the table: each fine-tuned model uncached, on fewer prompts.
 TWINS = {
     twin_of(row): rows.Variation(twin_of(row), row.recipe, UNCACHED, "ddim", config["sampling"]["steps"], 1)
@@ -149,8 +165,8 @@ def weights_argument(recipe, files):
 
 
 def variations_in(samples):
-    """results/samples/{variation}/...; nothing of what a checkpoint has still to decide."""
-    return ["".join(Path(file).parts[2:3]) for file in samples]
+    """results/samples/{variation}/{dataset}/{scenario}/{seed}/{file}; nothing of what a checkpoint has still to decide."""
+    return ["".join(Path(file).parts[-5:-4]) for file in samples]
 
 
 def preserving_rows(wildcards):
@@ -172,3 +188,51 @@ SHARD = config["sampling"].get("shard")
 
 def prompts_drawn(variation):
     return config["sampling"]["twin_prompts"] if variation in TWINS else config["data"]["prompts"]
+
+
+# The pages of rules/report.smk, and which table each is about.
+TABLE_OF_PAGE = {"report": "exp1", "recipe_report": "recipe"}
+# Verdicts of each page by heading.
+VERDICTS = {
+    "report": {"The plan's criteria": "results/exp1_criteria.csv"},
+    "recipe_report": {"What a recipe has to meet": "results/criteria.csv"},
+}
+ABLATIONS = {
+    "ablations": "results/ablations.csv",
+    "mechanism": "results/mechanism.csv",
+    "fits": "results/mechanism_fit.csv",
+}
+
+
+def ablations_of(page):
+    """The ablation grid's tables by name; Experiment 1 does without."""
+    return ABLATIONS if page == "recipe_report" else {}
+
+
+def rows_of_page(page):
+    return TABLES[TABLE_OF_PAGE[page]]
+
+
+def images_of_page(page):
+    return sorted({file for name in rows_of_page(page) for file in samples_of(name) + samples_of(twin_of(ROWS[name]))})
+
+
+def report_rows(page):
+    """Everything that the page says of each row."""
+    found = rows_of_page(page)
+    return rows.rows_json(
+        found.values(),
+        measurements_of_table(TABLE_OF_PAGE[page]),
+        samples={name: samples_of(name) for name in found},
+        twins={name: samples_of(twin_of(row)) for name, row in found.items()},
+        weights={name: unets_of(row.recipe) for name, row in found.items()},
+    )
+
+
+def export_rows(recipe):
+    """The rows that a card shows, by table: the base model uncached and cached, and those of the recipe."""
+    found = {
+        table: [row.name for row in rows_of_table.values() if row.recipe == recipe]
+        for table, rows_of_table in TABLES.items()
+    }
+    return {table: [UNCACHED, GOAL, *names] for table, names in found.items() if names}

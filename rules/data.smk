@@ -104,7 +104,7 @@ rule encode_data:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=script("encode_data"),
         versions=VERSIONS,

@@ -1,15 +1,6 @@
 # A fine-tune to share: a folder for the hub, with the numbers of the first table that it has rows in.
 
 
-def export_rows(recipe):
-    """The rows that a card shows, by table: the base model uncached and cached, and those of the recipe."""
-    found = {
-        table: [row.name for row in rows_of_table.values() if row.recipe == recipe]
-        for table, rows_of_table in TABLES.items()
-    }
-    return {table: [UNCACHED, GOAL, *names] for table, names in found.items() if names}
-
-
 rule export_model:
     input:
         unets=lambda wildcards: unets_of(wildcards.recipe, [wildcards.seed]),

@@ -29,7 +29,8 @@ rule sample_trajectories:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("sample_trajectories"),
         versions=VERSIONS,
@@ -63,7 +64,8 @@ rule finetune:
     threads: config["threads"]
     resources:
         gpu=GPUS * config["finetune"].get("gpus", 1),
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         script=lambda wildcards: finetune_script(wildcards.recipe),
         code=lambda wildcards: script(finetune_script(wildcards.recipe)),

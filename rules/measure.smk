@@ -16,7 +16,7 @@ rule real_features:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=lambda wildcards: script("extract_real_features", f"fcr_core/features/{wildcards.extractor}.py"),
         versions=VERSIONS,
@@ -41,7 +41,7 @@ rule train_lit:
         ENV
     threads: config["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=script("train_lit"),
         versions=VERSIONS,
@@ -67,7 +67,7 @@ rule sample_features:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=lambda wildcards: script("extract_features", f"fcr_core/features/{wildcards.extractor}.py"),
         versions=VERSIONS,
@@ -116,7 +116,7 @@ rule text_features:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=lambda wildcards: script("extract_text_features", f"fcr_core/features/{wildcards.extractor}.py"),
         versions=VERSIONS,
@@ -163,7 +163,7 @@ rule measure_pairs:
         ENV
     threads: config["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=script("measure_pairs"),
         versions=VERSIONS,
@@ -192,7 +192,7 @@ rule measure_variance:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=script("measure_variance"),
         versions=VERSIONS,
@@ -247,15 +247,20 @@ rule measure_efficiency:
     threads: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("measure_efficiency"),
         versions=VERSIONS,
         weights=WEIGHTS,
         pipeline=PIPELINE,
         samplers=lambda wildcards: rows.samplers_json(TABLES[wildcards.table].values()),
-        key_steps=lambda wildcards: json.dumps(
-            {row.sampler: file for row in TABLES[wildcards.table].values() for file in keys_of(row)}
+        key_steps=lambda wildcards, input: json.dumps(
+            {
+                row.sampler: copy_of(name, input.get("key_steps"))
+                for row in TABLES[wildcards.table].values()
+                for name in keys_of(row)
+            }
         ),
         guidance=config["sampling"]["guidance"],
         batches=lambda wildcards: CLOCK[wildcards.table]["batches"],

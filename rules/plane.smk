@@ -21,7 +21,8 @@ rule sampler_plane:
     threads: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("sampler_plane"),
         versions=VERSIONS,

@@ -1,42 +1,5 @@
 # The pages that people look at: Experiment 1's, and the recipes' with the ablation grid.
 
-TABLE_OF_PAGE = {"report": "exp1", "recipe_report": "recipe"}
-# Verdicts of each page by heading.
-VERDICTS = {
-    "report": {"The plan's criteria": "results/exp1_criteria.csv"},
-    "recipe_report": {"What a recipe has to meet": "results/criteria.csv"},
-}
-ABLATIONS = {
-    "ablations": "results/ablations.csv",
-    "mechanism": "results/mechanism.csv",
-    "fits": "results/mechanism_fit.csv",
-}
-
-
-def ablations_of(page):
-    """The ablation grid's tables by name; Experiment 1 does without."""
-    return ABLATIONS if page == "recipe_report" else {}
-
-
-def rows_of_page(page):
-    return TABLES[TABLE_OF_PAGE[page]]
-
-
-def images_of_page(page):
-    return sorted({file for name in rows_of_page(page) for file in samples_of(name) + samples_of(twin_of(ROWS[name]))})
-
-
-def report_rows(page):
-    """Everything that the page says of each row."""
-    found = rows_of_page(page)
-    return rows.rows_json(
-        found.values(),
-        measurements_of_table(TABLE_OF_PAGE[page]),
-        samples={name: samples_of(name) for name in found},
-        twins={name: samples_of(twin_of(row)) for name, row in found.items()},
-        weights={name: unets_of(row.recipe) for name, row in found.items()},
-    )
-
 
 rule build_report:
     input:

@@ -1,5 +1,5 @@
 # Images of one variation and seed; a twin is the same model sampled uncached. Where a row has a number of key steps instead of
-# a stride, they are chosen first, for its way of sampling, on training prompts.
+# a stride, they are chosen first, for its way of sampling, on held-out concepts that are not evaluated.
 
 
 rule search_key_steps:
@@ -16,7 +16,8 @@ rule search_key_steps:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         code=script("search_key_steps"),
         versions=VERSIONS,
@@ -47,7 +48,8 @@ rule sample:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("sample"),
         versions=VERSIONS,

@@ -30,7 +30,7 @@ rule table:
         ENV
     params:
         code=script("table"),
-        rows=lambda wildcards: rows.rows_json(TABLES[wildcards.table].values(), measurements_of_table(wildcards.table)),
+        rows=lambda wildcards, input: rows_of_table(wildcards.table, input.measurements),
         title=lambda wildcards: TITLES[wildcards.table],
         goal=GOAL,
         uncached=UNCACHED,
@@ -84,9 +84,13 @@ checkpoint recipe_criteria:
         ENV
     params:
         code=script("recipe_criteria"),
-        rows=rows.rows_json(RECIPE_ROWS.values(), measurements_of_table("recipe")),
-        decoders=json.dumps(
-            {row.name: unets_of(row.recipe)[0] for row in RECIPE_ROWS.values() if trains_decoder(row.recipe)}
+        rows=lambda wildcards, input: rows_of_table("recipe", input.measurements),
+        decoders=lambda wildcards, input: json.dumps(
+            {
+                row.name: copy_of(unets_of(row.recipe)[0], input.get("decoders"))
+                for row in RECIPE_ROWS.values()
+                if trains_decoder(row.recipe)
+            }
         ),
         goal=GOAL,
     shell:

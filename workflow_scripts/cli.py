@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from fcr_core.jobs import sole_writer
@@ -29,11 +29,20 @@ def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None
     # Of several processes of one job (torchrun) the first writes.
     writes = os.environ.get("RANK", "0") == "0"
     try:
-        with sole_writer(args.out) if writes else nullcontext():
+        with sole_writer(args.out) if writes else nullcontext(), gpu_of(args):
             work(args)
     except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
         logging.getLogger().debug("traceback", exc_info=True)
         sys.exit(f"{made.prog}: error: {error}")
+
+
+def gpu_of(args: argparse.Namespace) -> AbstractContextManager:
+    """Hold a GPU if the job computes on one; torchrun deals them out by itself."""
+    if getattr(args, "device", "cpu") != "cuda" or "RANK" in os.environ:
+        return nullcontext()
+    from fcr_core.gpus import one_gpu
+
+    return one_gpu()
 
 
 def set_torch_threads(count: int) -> None:
