@@ -14,8 +14,8 @@ from fcr_core.recipe import Recipe
 from fcr_core.schedule import KeySteps, Plan
 from fcr_core.variations import cell_plans, deltas_of
 
-# FLOPs an image: EfficientNet-lite0 0.41 GMAC (its authors), Inception-v3 5.7 GMAC (torchvision), ViT-L/14 81 GMAC, and ViT-g/14 267
-# GMAC with 23 for a text (open_clip's model profile).
+# FLOPs an image: EfficientNet-lite0 0.41 GMAC (its authors), Inception-v3 5.7 GMAC (torchvision), ViT-L/14 81 GMAC, ViT-g/14 267
+# GMAC, and 23 for a text (open_clip's model profile).
 EXTRACTOR_FLOPS = {"effnet": 0.81e9, "inception": 11.4e9, "dinov2": 162e9, "clip": 534e9}
 TEXT_FLOPS = 47e9
 # Numbers of a row: pooled features, and logits where the network has them.
@@ -196,9 +196,9 @@ def imports_alone(e: Experiment, w: Mapping[str, str]) -> JobCost:
 
 
 SECONDS_LONG = (
-    "all", "ablation_tables", "backbone_card", "build_report", "explain_columns", "measure_image_text", "measure_real", "plot_ablations",
-    "plot_plane", "plot_samples", "plot_tradeoff", "prepare_data", "recipe_criteria", "select_prompts", "select_search_prompts",
-    "table", "train_lit",
+    "all", "ablation_tables", "backbone_card", "build_report", "explain_columns", "measure_image_text", "measure_real",
+    "plot_ablations", "plot_plane", "plot_samples", "plot_tradeoff", "prepare_data", "recipe_criteria", "select_prompts",
+    "select_search_prompts", "table", "train_lit",
 )  # fmt: skip
 COSTS: dict[str, Callable[[Experiment, Mapping[str, str]], JobCost]] = {
     **dict.fromkeys(SECONDS_LONG, imports_alone),

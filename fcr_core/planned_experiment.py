@@ -25,7 +25,7 @@ PNG_BYTES_A_PIXEL = 1.6
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the costs depend on: configuration, networks, all sampled rows, twins (sampled on fewer prompts), tables, fine-tunes."""
+    """Configuration, networks, all sampled rows, twins (rows sampled on fewer prompts), the tables' rows, and fine-tunes."""
 
     config: dict[str, Any]
     networks: NetworkCosts
