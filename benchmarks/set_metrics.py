@@ -46,15 +46,21 @@ def bootstrapped_frechet(
     return weighted_frechet(features, rng.multinomial(prompts, np.full(prompts, 1 / prompts), resamples), mean, cov)
 
 
-def kid_left_out(features: np.ndarray, groups: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """(G + 1,) KIDs of `features` (prompts, d): of all prompts, then with each group left out."""
-    weights = kept_prompts(groups)
-    counts = weights.sum(1)
-    own = kid.polynomial_kernel(features, features)
-    np.fill_diagonal(own, 0)
-    within = ((weights @ own) * weights).sum(1) / (counts * (counts - 1))
-    cross = weights @ kid.polynomial_kernel(features, reference).mean(1) / counts
-    return within + kid.off_diagonal_mean(kid.polynomial_kernel(reference, reference)) - 2 * cross
+class KidLeftOut:
+    """KID to a fixed `reference` (m, d)."""
+
+    def __init__(self, reference: np.ndarray) -> None:
+        self.reference = reference
+        self.within = kid.off_diagonal_mean(kid.polynomial_kernel(reference, reference))
+
+    def __call__(self, features: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """(G + 1,) KIDs of `features` (prompts, d): of all prompts, then with each group left out."""
+        weights = kept_prompts(groups)
+        counts = weights.sum(1)
+        own = kid.polynomial_kernel(features, features)
+        np.fill_diagonal(own, 0)
+        within = ((weights @ own) * weights).sum(1) / (counts * (counts - 1))
+        return within + self.within - 2 * weights @ kid.polynomial_kernel(features, self.reference).mean(1) / counts
 
 
 def check() -> None:
@@ -63,7 +69,7 @@ def check() -> None:
     features, reference, groups = rng.normal(size=(2, 60, 5)), rng.normal(0.2, 1, size=(80, 5)), group_of(60)
     fast = (
         frechet_left_out(features, groups, reference.mean(0), np.cov(reference, rowvar=False)),
-        kid_left_out(features[0], groups, reference),
+        KidLeftOut(reference)(features[0], groups),
     )
     for row, kept in enumerate([groups >= 0, *(groups != group for group in range(groups.max() + 1))]):
         slow = frechet.of_set(features[:, kept].reshape(-1, 5), reference), kid.of_set(features[0, kept], reference)

@@ -46,7 +46,7 @@ class DistanceArms:
     prompts: int
     sds: tuple[float, float]
     correlation: float
-    prompt_share: float = 0.5
+    prompt_share: float = 0.65
     means: tuple[float, float] = (1.0, 1.05)
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

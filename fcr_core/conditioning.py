@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -29,15 +30,22 @@ class TextAlone:
         size = unet.config.sample_size
         return unet.config.out_channels, size, size
 
-    def channels(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> torch.Tensor | None:
-        """What the UNet reads beside the latents of these images (N, E, h, w), the same at every step; None if nothing."""
-        return None
+    def encode(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
+        """(N, C + E, h, w): the latents of images and, behind them, their channels."""
+        return beside(encode_images(pipe.vae, to_pixels(images)), self.channels(pipe, images, prompt_ids))
 
-    def training_inputs(self, x0: torch.Tensor, text: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Latents (B, C, h, w) and embeddings (B, L, D) as the UNet takes them."""
-        return x0, text
+    def channels(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
+        """What the UNet reads beside the latents of these images (N, E, h, w), the same at every step; here E = 0."""
+        return torch.empty(len(images), 0, 1, 1)
 
-    def sampling_inputs(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> dict[str, torch.Tensor]:
+    def training_inputs(
+        self, unet: Any, encoded: torch.Tensor, text: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Latents, channels (B, E, h, w) and text as the UNet takes them, of rows that `encode` made and embeddings (B, L, D)."""
+        count = unet.config.out_channels
+        return encoded[:, :count], encoded[:, count:], text
+
+    def sampling_inputs(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> dict[str, torch.Tensor]:
         """What the pipeline draws from beside the prompts, one row an image."""
         return {}
 
@@ -49,11 +57,10 @@ class TextAlone:
 class FromImages(TextAlone):
     """Tasks that draw from a picture: its fixed channels are made from the pictures, at the size that is drawn."""
 
-    def sampling_inputs(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> dict[str, torch.Tensor]:
+    def sampling_inputs(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> dict[str, torch.Tensor]:
         side = pipe.unet.config.sample_size * pipe.vae_scale_factor
         fitted = [image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS) for image in images]
         channels = self.channels(pipe, fitted, prompt_ids)
-        assert channels is not None
         # The pipelines expect 0..1.
         return {"image": to_pixels(fitted) / 2 + 0.5, **self._from_channels(channels, prompt_ids, side)}
 
@@ -72,11 +79,11 @@ class Inpainting(FromImages):
     The mask is a square of half the picture's side; where it lies depends on the prompt_id alone (`mask_of`).
     """
 
-    def channels(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
+    def channels(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
         pixels = to_pixels(images)
         mask = masks(prompt_ids, pixels.shape[-1])
-        latents = encode_images(pipe.vae, pixels * (mask < 0.5)).cpu()
-        return torch.cat([F.interpolate(mask, size=latents.shape[-2:]), latents], 1)
+        latents = encode_images(pipe.vae, pixels * (mask < 0.5))
+        return torch.cat([F.interpolate(mask, size=latents.shape[-2:]).to(latents.device), latents], 1)
 
     def _from_channels(self, channels: torch.Tensor, prompt_ids: list[str], side: int) -> dict[str, torch.Tensor]:
         return {"mask_image": masks(prompt_ids, side), "masked_image_latents": channels[:, 1:]}
@@ -90,10 +97,10 @@ class Depth(FromImages):
     """
 
     @torch.no_grad()
-    def channels(self, pipe: Any, images: list[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
+    def channels(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
         parts = [images[part] for part in slices(len(images), BATCH)]
         maps = [pipe.prepare_depth_map(part, None, len(part), False, torch.float32, pipe.device) for part in parts]
-        return torch.cat(maps).cpu()
+        return torch.cat(maps)
 
     def _from_channels(self, channels: torch.Tensor, prompt_ids: list[str], side: int) -> dict[str, torch.Tensor]:
         return {"depth_map": channels[:, 0]}
@@ -116,8 +123,11 @@ class Clips(TextAlone):
         channels, height, width = super().latent_shape(unet)
         return channels, FRAMES, height, width
 
-    def training_inputs(self, x0: torch.Tensor, text: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return x0.unsqueeze(2).repeat(1, 1, FRAMES, 1, 1), text.repeat_interleave(FRAMES, 0)
+    def training_inputs(
+        self, unet: Any, encoded: torch.Tensor, text: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        x0, channels, text = super().training_inputs(unet, encoded, text)
+        return x0.unsqueeze(2).repeat(1, 1, FRAMES, 1, 1), channels, text.repeat_interleave(FRAMES, 0)
 
     def call_arguments(self, noise: torch.Tensor, inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
         return super().call_arguments(noise, inputs) | {"num_frames": FRAMES}
@@ -138,9 +148,9 @@ def conditioning_of(unet: Any) -> TextAlone:
     return BY_EXTRA_CHANNELS[extra]
 
 
-def beside(x: torch.Tensor, channels: torch.Tensor | None) -> torch.Tensor:
+def beside(x: torch.Tensor, channels: torch.Tensor) -> torch.Tensor:
     """A UNet's sample: latents (B, C, h, w) and, behind them, the fixed channels (B, E, h, w) if there are any."""
-    return x if channels is None else torch.cat([x, channels], 1)
+    return torch.cat([x, channels], 1) if channels.shape[1] else x
 
 
 def masks(prompt_ids: list[str], side: int) -> torch.Tensor:

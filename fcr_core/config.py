@@ -10,6 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from fcr_core.data.registry import NEEDS_SOURCE, PACKAGED
 from fcr_core.recipe import Recipe
 from fcr_core.variations import TRAINING, ablated_recipes, fine_tunes_of
 
@@ -36,9 +37,7 @@ def check(config: dict[str, Any], backbones: list[str], datasets: list[str]) -> 
     for error in sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path))):
         raise ConfigError(one_line(error))
     require("backbone", config["backbone"], config["backbone"] in backbones, f"must be one of {backbones}")
-    for key in ("train", "eval"):
-        name = config["data"][key]
-        require(f"data.{key}", name, name in datasets, f"must be one of {datasets}")
+    check_data(config["data"], datasets)
     steps = config["sampling"]["steps"]
     for section, key in (("sampling", "strides"), ("sampling", "fcr_strides"), ("plane", "strides")):
         for i, stride in enumerate(config[section][key]):
@@ -55,6 +54,19 @@ def check(config: dict[str, Any], backbones: list[str], datasets: list[str]) -> 
     for name in used & config["recipes"].keys():
         fields = {key: value for key, value in config["recipes"][name].items() if key not in TRAINING}
         check_recipe(name, fields, steps)
+
+
+def check_data(data: dict[str, Any], datasets: list[str]) -> None:
+    """Raise `ConfigError` for an unknown data set, or one that is in no package and has no source."""
+    sources = data.get("sources", {})
+    for name in sources:
+        require(f"data.sources.{name}", sources[name], name in datasets and name not in PACKAGED, "no data set that reads files")
+    for key in ("train", "eval"):
+        name = data[key]
+        require(f"data.{key}", name, name in datasets, f"must be one of {datasets}")
+        has_source = name in sources or name not in NEEDS_SOURCE
+        require(f"data.{key}", name, has_source, f"set data.sources.{name} to the files that docs/data.md names")
+        require(f"data.{key}", name, name != "laion" or "laion" in data, "set data.laion: which images, and how many")
 
 
 def check_recipe(name: str, fields: dict[str, Any], steps: int) -> None:

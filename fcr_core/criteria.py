@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 from fcr_core.stats import Interval
 
@@ -31,6 +31,19 @@ class Criterion:
         if high <= limit:
             return "met"
         return "not met" if low > limit else "inconclusive"
+
+
+class Compared(NamedTuple):
+    """A criterion, what was measured for it, and the metric that was compared ("" for cost)."""
+
+    criterion: Criterion
+    measured: Interval
+    metric: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """Its columns in a table of verdicts."""
+        claim = {"criterion": self.criterion.name, "claim": f"{self.criterion.direction} {self.criterion.limit:g}"}
+        return claim | asdict(self.measured) | {"verdict": self.criterion.verdict(self.measured), "metric": self.metric}
 
 
 # Experiment 1 of the plan, each against FD-5 but for the feature variance, which is against the base model.

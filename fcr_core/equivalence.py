@@ -18,7 +18,8 @@ def non_inferiority_p(arm: np.ndarray, other: np.ndarray, margin: float, directi
 
     On the ratio scale the claim is one about mean(arm) − (1 + margin) · mean(other), a mean of paired values; mean(other) > 0.
     p <= 0.05 where, and only where, the one-sided 95 % bound (`fcr_core.stats.mean_interval` of the differences, or
-    `ratio_of_means`) is inside the margin.
+    `ratio_of_means`) is inside the margin. For heavy-tailed values both err more often than 5 %: judge the bounds of
+    `fcr_core.stats.skewed_mean_interval` of the differences, or of arm − (1 + margin) · other, instead (docs/statistics.md).
     """
     contrast = arm - other - margin if scale == "difference" else arm - (1 + margin) * other
     alternative = "less" if direction == "at most" else "greater"

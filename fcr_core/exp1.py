@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fcr_core.criteria import EXP1
+from fcr_core.criteria import EXP1, Compared
 from fcr_core.measurements import group_of
 from fcr_core.metrics.registry import label
 from fcr_core.multiplicity import adjusted
@@ -198,20 +197,19 @@ def criteria_table(
         arm, other = measured[variation.name], measured[goal.name]
         mine, theirs = seconds[variation.sampler], seconds[goal.sampler]
         memory = mine["peak_tensor_bytes"].iloc[0] / theirs["peak_tensor_bytes"].iloc[0] - 1
-        frechet, image_text = (role.column(arm.by_metric) for role in (FRECHET, IMAGE_TEXT))
-        titles = {"frechet": label(frechet), "image_text": label(image_text)}
-        compared = {
-            "frechet": arm.jackknifed(frechet).relative_change(other.jackknifed(frechet)),
-            "image_text": arm.jackknifed(image_text).relative_change(other.jackknifed(image_text)),
-            "speedup": ratio_of_medians(theirs["seconds"].to_numpy(), mine["seconds"].to_numpy()),
-            "memory": Interval(*[memory] * 5),
-            "feature_variance": mean_variance(arm).relative_change(mean_variance(measured[base])),
-        }
-        for key, interval in compared.items():
-            criterion = EXP1[key].of(titles.get(key, ""))
-            rows.append(
-                {"variation": variation.name, "criterion": criterion.name, "claim": f"{criterion.direction} {criterion.limit:g}"}
-                | asdict(interval)
-                | {"verdict": criterion.verdict(interval)}
-            )
+        compared = [
+            Compared(EXP1[key].of(label(metric)), arm.jackknifed(metric).relative_change(other.jackknifed(metric)), metric)
+            for key, role in (("frechet", FRECHET), ("image_text", IMAGE_TEXT))
+            for metric in [role.column(arm.by_metric)]
+        ]
+        compared += [
+            Compared(EXP1["speedup"], ratio_of_medians(theirs["seconds"].to_numpy(), mine["seconds"].to_numpy())),
+            Compared(EXP1["memory"], Interval(*[memory] * 5)),
+            Compared(
+                EXP1["feature_variance"],
+                mean_variance(arm).relative_change(mean_variance(measured[base])),
+                "feature_variance_d10",
+            ),
+        ]
+        rows += [{"variation": variation.name} | one.row() for one in compared]
     return pd.DataFrame(rows)

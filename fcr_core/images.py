@@ -1,23 +1,15 @@
-"""Image files, PIL images as tensors, and a long list in batches."""
+"""PIL images as tensors, and a long list in batches."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from PIL import Image
 
 
-def read_rgb(image: Path | Image.Image) -> Image.Image:
-    """An image, or that of a file, as RGB in memory; no file stays open."""
-    if isinstance(image, Image.Image):
-        return image.convert("RGB")
-    with Image.open(image) as opened:
-        return opened.convert("RGB")
-
-
-def to_pixels(images: list[Image.Image]) -> torch.Tensor:
+def to_pixels(images: Sequence[Image.Image]) -> torch.Tensor:
     """RGB images of one size -> float (B, 3, H, W) in -1..1."""
     array = np.stack([np.asarray(image, dtype=np.float32) for image in images])
     return torch.from_numpy(array / 127.5 - 1).permute(0, 3, 1, 2).contiguous()

@@ -23,16 +23,15 @@ def feature_variance(
     texts: torch.Tensor,
     deltas: list[int],
     seed: int,
-    channels: torch.Tensor | None = None,
 ) -> pd.DataFrame:
     """E ‖Enc(x_t) − Enc(x_{t−Δ})‖² of each image and block, x_t and x_{t−Δ} from the same x_0 and ε (DESIGN §1).
 
-    `latents` (N, C, h, w), `texts` (N, L, D) and the task's `channels` (N, E, h, w) (`fcr_core.conditioning`). One (t, ε) an
-    image, the same for every Δ and model: t is stratified over (Δ_max, T). Rows: `image`, `delta`, `block`, `mse` (the
-    formula), `relative` (each tensor's part divided by its mean square), `norm` (root mean square of the features at t).
+    `latents` (N, C, h, w), with the task's channels behind them, and `texts` (N, L, D). One (t, ε) an image, the same for every
+    Δ and model: t is stratified over (Δ_max, T). Rows: `image`, `delta`, `block`, `mse` (the formula), `relative` (each
+    tensor's part divided by its mean square), `norm` (root mean square of the block's features at t).
     """
     generator = torch.Generator().manual_seed(seed)
-    latents, texts = conditioning_of(unet).training_inputs(latents, texts)
+    latents, channels, texts = conditioning_of(unet).training_inputs(unet, latents, texts)
     count, longest = len(latents), max(deltas)
     strata = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     t = longest + (strata * (scheduler.config.num_train_timesteps - longest)).long()

@@ -98,8 +98,8 @@ def read(file: Path) -> dict[str, Any] | None:
 class Shapes(TrainingSet):
     """A training set of one batch without content; nothing is drawn from it by value."""
 
-    def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        return self.latents.clone(), self.texts.clone(), None if self.channels is None else self.channels.clone()
+    def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.latents.clone(), self.texts.clone()
 
 
 def finetune_memory(
@@ -132,10 +132,8 @@ def finetune_memory(
 
 def batch_of(unet: Any, batch: int, tokens: int, size: int | None) -> Shapes:
     config, side = unet.config, size or unet.config.sample_size
-    extra = config.in_channels - config.out_channels
     text = torch.empty(batch, tokens, config.cross_attention_dim)
-    channels = torch.empty(batch, extra, side, side) if extra else None
-    return Shapes(torch.empty(batch, config.out_channels, side, side), text, text[:1], [], channels)
+    return Shapes(torch.empty(batch, config.in_channels, side, side), text, text[:1], [])
 
 
 def two_steps(loss: FineTuneLoss, optimizer: Any, trained: list[nn.Parameter], dtype: torch.dtype | None) -> None:

@@ -52,18 +52,26 @@ def page(title: str, table: pd.DataFrame, criteria: pd.DataFrame, real: pd.DataF
 def quality(table: pd.DataFrame, real: pd.DataFrame) -> str:
     floors = real.groupby("metric")["value"].mean()
     shown = pd.DataFrame({"variation": ["*real images*", *table["variation"]]})
-    for column, heading, digits in shown_columns(table):
+    columns = {column: heading(column) for column in shown_columns(table)} | {"feature_variance_d10": ("σ²_Δ at Δ = 10 ↓", 6)}
+    for column, (title, digits) in columns.items():
         floor = f"{floors[column]:.{digits}f}" if column in floors else ""
         cells = [bracketed(row[column], row[f"{column}_low"], row[f"{column}_high"], digits) for _, row in table.iterrows()]
-        shown[heading] = [floor, *cells]
+        shown[title] = [floor, *cells]
     return "## Quality\n\n" + shown.to_markdown(index=False, disable_numparse=True)
 
 
-def shown_columns(table: pd.DataFrame) -> list[tuple[str, str, int]]:
-    """(column, heading, digits) of the page, in its order."""
-    columns = sorted((c for c in table if key_of(c) in DIGITS), key=lambda c: list(DIGITS).index(str(key_of(c))))
-    shown = [(c, f"{label(c)} {ARROWS[describe(c).direction]}", DIGITS[str(key_of(c))]) for c in columns]
-    return [*shown, ("feature_variance_d10", "σ²_Δ at Δ = 10 ↓", 6)]
+def shown_columns(table: pd.DataFrame) -> list[str]:
+    """The metrics of the page, in its order."""
+    return sorted((column for column in table if key_of(column) in DIGITS), key=lambda c: list(DIGITS).index(str(key_of(c))))
+
+
+def heading(column: str) -> tuple[str, int | None]:
+    """Of a metric's column: what it is, with an arrow that points to where it is better, and its digits on pages.
+
+    >>> heading("kid_effnet")
+    ('KID (EfficientNet-lite0) ↓', 4)
+    """
+    return f"{label(column)} {ARROWS[describe(column).direction]}", DIGITS.get(str(key_of(column)))
 
 
 def cost(table: pd.DataFrame, batch: int, goal: str) -> str:
@@ -87,6 +95,6 @@ def verdicts(criteria: pd.DataFrame, goal: str) -> str:
     return title + shown.to_markdown(index=False, disable_numparse=True)
 
 
-def bracketed(value: float, low: float, high: float, digits: int) -> str:
+def bracketed(value: float, low: float, high: float, digits: int | None) -> str:
     """`1.23 [1.10, 1.36]`."""
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

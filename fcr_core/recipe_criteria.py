@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
-from fcr_core.criteria import Criterion
+from fcr_core.criteria import Compared, Criterion
 from fcr_core.exp1 import Measurements, difference
 from fcr_core.metrics.registry import label
 from fcr_core.quality import FRECHET, IMAGE_TEXT, KID
@@ -58,50 +57,53 @@ def recipe_criteria(
         reported = {
             "solvers": against_solvers(row, variations, measured, efficiency, "base"),
             "memory": memory(row, goal, efficiency, "loop_tensor_bytes", own_bytes),
-            "quality": [(BASE, difference(measured[row.name], measured[goal.name], "st_lpips_alex_base"))],
+            "quality": [st_lpips(BASE, measured[row.name], measured[goal.name], "base")],
         }
         rows += verdict_rows(row.name, asked, True) + verdict_rows(row.name, reported, False)
     return pd.DataFrame(rows)
 
 
-def verdict_rows(name: str, criteria: dict[str, list[tuple[Criterion, Interval]]], asked: bool) -> list[dict[str, Any]]:
+def verdict_rows(name: str, criteria: dict[str, list[Compared]], asked: bool) -> list[dict[str, Any]]:
     """One row a criterion, whose kind is the key that it stands under."""
     return [
-        {"variation": name, "kind": kind, "criterion": criterion.name, "claim": f"{criterion.direction} {criterion.limit:g}"}
-        | asdict(interval)
-        | {"verdict": criterion.verdict(interval), "asked": asked}
-        for kind, pairs in criteria.items()
-        for criterion, interval in pairs
+        {"variation": name, "kind": kind} | one.row() | {"asked": asked}
+        for kind, compared in criteria.items()
+        for one in compared
     ]
 
 
-def quality_of(mine: Measurements, goals: Measurements) -> list[tuple[Criterion, Interval]]:
+def st_lpips(criterion: Criterion, mine: Measurements, goals: Measurements, twin: str) -> Compared:
+    metric = f"st_lpips_alex_{twin}"
+    return Compared(criterion, difference(mine, goals, metric), metric)
+
+
+def quality_of(mine: Measurements, goals: Measurements) -> list[Compared]:
     columns = {role: role.column(mine.by_metric) for role in QUALITY}
     relative = {role: mine.jackknifed(name).relative_change(goals.jackknifed(name)) for role, name in columns.items()}
     changes = relative | {KID: difference(mine, goals, columns[KID])}
-    judged = [(QUALITY[role].of(label(columns[role])), interval) for role, interval in changes.items()]
-    return [*judged, (OWN, difference(mine, goals, "st_lpips_alex_own"))]
+    judged = [Compared(QUALITY[role].of(label(columns[role])), change, columns[role]) for role, change in changes.items()]
+    return [*judged, st_lpips(OWN, mine, goals, "own")]
 
 
-def faster(row: Variation, goal: Variation, efficiency: pd.DataFrame) -> list[tuple[Criterion, Interval]]:
+def faster(row: Variation, goal: Variation, efficiency: pd.DataFrame) -> list[Compared]:
     """Speed-up over the goal at each batch size."""
     ratios = {
         batch: ratio_of_medians(theirs["seconds"].to_numpy(), mine["seconds"].to_numpy())
         for batch, mine, theirs in side_by_side(row, goal, efficiency)
     }
-    return [(Criterion(f"speed-up at batch {batch}", "at least", SPEED_LIMIT), ratio) for batch, ratio in ratios.items()]
+    return [Compared(Criterion(f"speed-up at batch {batch}", "at least", SPEED_LIMIT), ratio) for batch, ratio in ratios.items()]
 
 
-def memory(
-    row: Variation, goal: Variation, efficiency: pd.DataFrame, column: str, extra: int
-) -> list[tuple[Criterion, Interval]]:
+def memory(row: Variation, goal: Variation, efficiency: pd.DataFrame, column: str, extra: int) -> list[Compared]:
     """Change of a peak of tensors at each batch size; `extra` are the weights of the row's own decoder."""
     changes = {
         batch: (mine[column].iloc[0] + extra) / theirs[column].iloc[0] - 1
         for batch, mine, theirs in side_by_side(row, goal, efficiency)
     }
     return [
-        (Criterion(f"{MEMORY[column]} at batch {batch}, relative change", "at most", MEMORY_LIMIT), Interval(*[change] * 5))
+        Compared(
+            Criterion(f"{MEMORY[column]} at batch {batch}, relative change", "at most", MEMORY_LIMIT), Interval(*[change] * 5)
+        )
         for batch, change in changes.items()
     ]
 
@@ -115,7 +117,7 @@ def side_by_side(row: Variation, goal: Variation, efficiency: pd.DataFrame) -> I
 
 def against_solvers(
     row: Variation, variations: list[Variation], measured: dict[str, Measurements], efficiency: pd.DataFrame, twin: str
-) -> list[tuple[Criterion, Interval]]:
+) -> list[Compared]:
     """Distance to the uncached output of the same weights (`twin` "own") or of the base model, less the solver's."""
     judged = []
     for scheduler, title in SOLVERS.items():
@@ -124,7 +126,7 @@ def against_solvers(
         for metric, name in DISTANCES.items():
             claim = f"{name} to the {TWINS[twin]} uncached output, less {title}'s ({rival.name})"
             gap = difference(measured[row.name], measured[rival.name], f"{metric}_{twin}")
-            judged.append((Criterion(claim, "at most", 0.0), gap))
+            judged.append(Compared(Criterion(claim, "at most", 0.0), gap, f"{metric}_{twin}"))
     return judged
 
 

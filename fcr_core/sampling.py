@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def launch_size(pipe: Any) -> int:
     return max(1, LAUNCH // conditioning_of(pipe.unet).frames)
 
 
-def sampling_inputs(pipe: Any, prompt_ids: list[str], seed: int, images: list[Image.Image] | None, rows: int) -> Inputs:
+def sampling_inputs(pipe: Any, prompt_ids: list[str], seed: int, images: Sequence[Image.Image] | None, rows: int) -> Inputs:
     """What a run gets beside prompts and initial noise: seeds of its steps, and what the task makes of the `images`.
 
     Filled up to `rows` with copies of the last row before anything is computed, as a launch is.

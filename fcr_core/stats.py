@@ -93,7 +93,7 @@ def ratio_of_medians(slow: np.ndarray, fast: np.ndarray) -> Interval:
     slow, fast (rounds,): interleaved rounds of one process, each a unit; the interval says nothing of other processes.
     (launches, rounds): the unit is a launch of the process; rounds within one are alike in what a new launch changes.
     Ratios are taken within a unit because a drift of the machine's speed cancels there. Needs at least 2 units. A percentile
-    bootstrap covers 75 % at 3 rounds and 87 % at 4 (docs/statistics.md).
+    bootstrap covers 73 % at 3 rounds and 88 % at 4 (docs/statistics.md).
     """
     slow, fast = (np.median(x.reshape(len(x), -1), axis=1) for x in (slow, fast))
     logs = mean_interval(np.log(slow / fast))

@@ -43,13 +43,13 @@ class NoisedTerms:
 
     def __call__(self, generator: torch.Generator) -> Terms:
         recipe = self.recipe
-        x0, text, channels = self.data.draw(self.batch, generator)
-        x0, text = self.conditioning.training_inputs(x0, text)
+        encoded, text = self.data.draw(self.batch, generator)
+        x0, channels, text = self.conditioning.training_inputs(self.unet, encoded, text)
         noise = torch.randn(x0.shape, generator=generator)
         key, reuse = draw_time_pairs(self.batch, self.deltas, self.scheduler.config.num_train_timesteps, generator)
         # Drawn on the CPU: the same on every device.
-        x0, text, noise, key, reuse = (drawn.to(self.unet.device) for drawn in (x0, text, noise, key, reuse))
-        channels = None if channels is None else channels.to(self.unet.device)
+        drawn = (x0, channels, text, noise, key, reuse)
+        x0, channels, text, noise, key, reuse = (tensor.to(self.unet.device) for tensor in drawn)
         # The pass whose features get no gradient can do without a decoder, so the other one denoises.
         t, other = (reuse, key) if recipe.stop_grad == "key" else (key, reuse)
         x_t = beside(self.scheduler.add_noise(x0, noise, t), channels)

@@ -39,6 +39,7 @@ use rule encode_data as encode_for_pretraining with:
     params:
         weights="",
         pipeline=subpath(input.pipeline, parent=True),
+        images=[],
 
 
 rule pretrain_unet:

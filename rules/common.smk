@@ -23,6 +23,20 @@ def script(name, *more):
     return code_hash(f"workflow_scripts/{name}.py", *more)
 
 
+def source_of(dataset):
+    """What a data set is read from: the user's files, for LAION the images that are downloaded; nothing if it is in a package."""
+    if dataset == "laion":
+        return ["results/laion/stats.json"]
+    sources = config["data"].get("sources", {})
+    return [sources[dataset]] if dataset in sources else []
+
+
+# Which images of the training split are encoded, and how.
+TRAIN_IMAGES = [f"--images={config['data']['train_images']}"] if "train_images" in config["data"] else []
+if config["data"].get("mirror"):
+    TRAIN_IMAGES.append("--mirror")
+
+
 def unets_of(recipe, seeds=SEEDS):
     """The weights that a recipe trained, one a seed; none for the base model."""
     if recipe is None:

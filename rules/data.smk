@@ -1,7 +1,37 @@
 # Data sets in one form, the evaluation prompts, and the encoded training split.
 
 
+# Needs the network, which a cluster's compute nodes often lack.
+localrules:
+    download_laion,
+
+
+# Links rot, so fetching them again makes another data set: neither newer metadata nor other code runs this anew, only settings.
+rule download_laion:
+    input:
+        ancient(lambda wildcards: config["data"]["sources"]["laion"]),
+    output:
+        "results/laion/stats.json",
+    log:
+        "logs/download_laion.log",
+    benchmark:
+        "results/benchmarks/download_laion.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=8000,
+    params:
+        out=subpath(output[0], parent=True),
+        settings=lambda wildcards: [
+            f"--{key.replace('_', '-')}={value}" for key, value in config["data"]["laion"].items()
+        ],
+    shell:
+        "python -m workflow_scripts.download_laion --metadata {input:q} {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"
+
+
 rule prepare_data:
+    input:
+        lambda wildcards: source_of(wildcards.dataset),
     output:
         "results/data/{dataset}/prompts.parquet",
     log:
@@ -11,13 +41,15 @@ rule prepare_data:
     conda:
         ENV
     params:
-        code=script(
-            "prepare_data",
-            *sorted(f"{m.replace('.', '/')}.py" for m in DATASETS.values()),
-        ),
+        code=lambda wildcards: script("prepare_data", f"{DATASETS[wildcards.dataset].replace('.', '/')}.py"),
+        source=lambda wildcards, input: [
+            f"--source={path}" for path in (folders_of(input) if wildcards.dataset == "laion" else input)
+        ],
+        size=[f"--size={config['data']['size']}"] if "size" in config["data"] else [],
         out=subpath(output[0], parent=True),
     shell:
-        "python -m workflow_scripts.prepare_data --dataset {wildcards.dataset} --out {params.out:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.prepare_data --dataset {wildcards.dataset} {params.source:q} {params.size}"
+        " --out {params.out:q} 2>&1 | tee {log:q}"
 
 
 rule select_prompts:
@@ -79,6 +111,7 @@ rule encode_data:
         weights=WEIGHTS,
         pipeline=PIPELINE,
         data=subpath(input[0], parent=True),
+        images=TRAIN_IMAGES,
     shell:
-        "python -m workflow_scripts.encode_data --pipeline {params.pipeline:q} --data {params.data:q}"
+        "python -m workflow_scripts.encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
         " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"

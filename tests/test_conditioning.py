@@ -29,6 +29,7 @@ def test_a_mask_is_a_quarter_of_the_picture_and_depends_on_the_prompt_alone():
 
 def test_clips_repeat_a_picture_and_its_text_for_each_frame():
     x, text = torch.randn(2, 4, 8, 8), torch.randn(2, 3, 8)
-    clips, texts = Clips().training_inputs(x, text)
+    clips, channels, texts = Clips().training_inputs(built("UNetMotion"), x, text)
+    assert channels.shape[1] == 0
     assert clips.shape == (2, 4, 16, 8, 8) and torch.equal(clips[:, :, 7], x)
     assert texts.shape == (32, 3, 8) and torch.equal(texts[16:], text[1:].repeat(16, 1, 1))

@@ -53,7 +53,11 @@ def test_the_shipped_configurations_are_valid(file):
         ({"sampling": {"strides": [5, 0]}}, "sampling.strides[1] = 0", "at least 1"),
         ({"sampling": {"fcr_strides": [60]}}, "sampling.fcr_strides[0] = 60", "at most sampling.steps = 50"),
         ({"backbone": "sd99"}, "backbone = 'sd99'", "one of ['animatediff', 'openjourney', 'pocket', 'sd15',"),
-        ({"data": {"eval": "coco"}}, "data.eval = 'coco'", "one of ['noto', 'twemoji']"),
+        ({"data": {"eval": "cocoa"}}, "data.eval = 'cocoa'", "one of ['artbench', 'coco', "),
+        ({"data": {"eval": "coco"}}, "data.eval = 'coco'", "set data.sources.coco to the files that docs/data.md names"),
+        ({"data": {"train": "laion", "sources": {"laion": "x"}}}, "data.train = 'laion'", "set data.laion"),
+        ({"data": {"sources": {"noto": "x"}}}, "data.sources.noto = 'x'", "no data set that reads files"),
+        ({"data": {"laion": {"images": 0}}}, "data.laion = {'images': 0}", "required: ['images', 'min_aesthetic'"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(change, key, allowed):

@@ -1,13 +1,16 @@
 import hashlib
 
+import pandas as pd
 import pytest
+from PIL import Image
 
-from fcr_core.data import DATASETS, load
+from fcr_core.data import load
 from fcr_core.data.emoji_art import SKIN_TONE
-from fcr_core.data.prepared import images_of, prepare, prompts_of
+from fcr_core.data.prepared import balanced, images_of, prepare, prompts_of
+from fcr_core.data.registry import CaptionedImage
 
 
-@pytest.fixture(scope="module", params=sorted(DATASETS))
+@pytest.fixture(scope="module", params=["noto", "twemoji"])
 def records(request):
     return load(request.param)
 
@@ -45,8 +48,8 @@ def test_the_split_of_a_concept_is_the_same_in_both_styles():
 
 
 def test_an_unknown_set_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"unknown data set 'coco': expected one of \['noto', 'twemoji'\]"):
-        load("coco")
+    with pytest.raises(ValueError, match=r"unknown data set 'cocoa': expected one of \['artbench', 'coco', "):
+        load("cocoa")
 
 
 def test_a_prepared_set_reads_back(tmp_path):
@@ -56,3 +59,33 @@ def test_a_prepared_set_reads_back(tmp_path):
     assert train["prompt_id"].tolist() == [r.prompt_id for r in records if r.split == "train"]
     image = images_of(tmp_path / "set", [records[0].prompt_id])[0]
     assert image.tobytes() == records[0].image().tobytes()
+
+
+def test_images_that_are_not_copied_are_cropped_when_they_are_read(tmp_path):
+    wide = Image.new("RGB", (90, 30), "red")
+    wide.paste("blue", (30, 0, 60, 30))
+    wide.save(tmp_path / "wide.png")
+    records = [
+        CaptionedImage("wide", "a flag", "wide", tmp_path / "wide.png", official_split="train"),
+        CaptionedImage("none", "a word", "none", official_split="train"),
+    ]
+    prepare(records, tmp_path / "set", "mine", size=10)
+    assert prompts_of(tmp_path / "set", "train")["image"].notna().tolist() == [True, False]
+    image = images_of(tmp_path / "set", ["wide"])[0]
+    assert image.size == (10, 10) and min(blue for _, _, blue in image.get_flattened_data()) > 200
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["prompts.parquet"]
+    with pytest.raises(ValueError, match="1 of 2 prompts have no image, the first is none"):
+        images_of(tmp_path / "set", ["wide", "none"])
+    with pytest.raises(ValueError, match=r"config key data\.size: mine has images"):
+        prepare(records, tmp_path / "set", "mine")
+
+
+def test_part_of_a_training_split_has_as_many_images_of_each_concept():
+    table = pd.DataFrame({"prompt_id": [f"{i}" for i in range(30)], "concept": ["cat"] * 20 + ["dog"] * 10})
+    part = balanced(table, 8)
+    assert part["concept"].tolist() == ["cat"] * 4 + ["dog"] * 4
+    assert set(part["prompt_id"]) < set(balanced(table, 9)["prompt_id"])
+    # When the dogs are used up the rest are cats.
+    assert balanced(table, 25)["concept"].value_counts().to_dict() == {"cat": 15, "dog": 10}
+    with pytest.raises(ValueError, match=r"config key data\.train_images = 31: the training split has only 30"):
+        balanced(table, 31)

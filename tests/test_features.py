@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 from fcr_core.data import load as load_data
+from fcr_core.data.pictures import Pictures
 from fcr_core.features import clip, dinov2, effnet, inception
 from fcr_core.features.extractor import EXTRACTORS, LAUNCH, extract, extract_texts, load
 from fcr_core.jobs import sha256_of
@@ -83,6 +84,11 @@ def clip_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def pictures(files):
+    return Pictures([str(file) for file in files])
+
+
+@pytest.fixture(scope="session")
 def extractors(inception_file, dinov2_folder, clip_file):
     return {
         "effnet": effnet.load(),
@@ -102,37 +108,37 @@ def one_line(error: pytest.ExceptionInfo) -> str:
     return str(error.value)
 
 
-def test_an_image_has_the_same_features_to_the_bit_in_any_company(extractor, files):
-    together = extract(extractor, files)
+def test_an_image_has_the_same_features_to_the_bit_in_any_company(extractor, pictures):
+    together = extract(extractor, pictures)
     for part in (slice(0, 1), slice(3, 10), slice(LAUNCH - 2, LAUNCH + 5), slice(None, None, -1)):
-        for kind, rows in extract(extractor, files[part]).items():
+        for kind, rows in extract(extractor, pictures[part]).items():
             assert np.array_equal(rows, together[kind][part]), kind
 
 
-def test_rows_are_float32_one_an_image_and_all_different(extractor, files):
-    for rows in extract(extractor, files[:5]).values():
+def test_rows_are_float32_one_an_image_and_all_different(extractor, pictures):
+    for rows in extract(extractor, pictures[:5]).values():
         assert rows.dtype == np.float32 and len(np.unique(rows, axis=0)) == 5
 
 
-def test_bf16_is_close_to_fp32_but_another_number(extractor, files):
-    whole, reduced = extract(extractor, files[:8]), extract(extractor, files[:8], "bf16")
+def test_bf16_is_close_to_fp32_but_another_number(extractor, pictures):
+    whole, reduced = extract(extractor, pictures[:8]), extract(extractor, pictures[:8], "bf16")
     for kind in whole:
         assert 0 < np.linalg.norm(reduced[kind] - whole[kind]) < 0.1 * np.linalg.norm(whole[kind])
 
 
-def test_opened_images_and_their_files_are_the_same_to_an_extractor(extractor, files):
-    opened = [Image.open(file) for file in files[:3]]
-    for kind, rows in extract(extractor, files[:3]).items():
+def test_pictures_and_opened_images_are_the_same_to_an_extractor(extractor, files, pictures):
+    opened = [Image.open(file).convert("RGB") for file in files[:3]]
+    for kind, rows in extract(extractor, pictures[:3]).items():
         assert np.array_equal(extract(extractor, opened)[kind], rows)
 
 
-def test_inception_features_are_those_of_clean_fid_from_the_same_files(extractors, inception_file, files):
+def test_inception_features_are_those_of_clean_fid_from_the_same_files(extractors, inception_file, files, pictures):
     from cleanfid.fid import get_files_features
     from cleanfid.inception_torchscript import InceptionV3W
 
     network = InceptionV3W(str(inception_file.parent), download=False)
     theirs = get_files_features([str(file) for file in files[:4]], network, 0, 4, torch.device("cpu"), "clean", verbose=False)
-    assert np.allclose(extract(extractors["inception"], files[:4])["pool"], theirs, atol=1e-6)
+    assert np.allclose(extract(extractors["inception"], pictures[:4])["pool"], theirs, atol=1e-6)
 
 
 def test_inception_resizes_as_clean_fid_and_not_as_a_quantised_resize_does(extractors, files):
@@ -148,26 +154,26 @@ def test_inception_resizes_as_clean_fid_and_not_as_a_quantised_resize_does(extra
     assert torch.equal(ours, (by(False) - 128) / 128) and not torch.equal(ours, (by(True) - 128) / 128)
 
 
-def test_inception_logits_are_those_of_the_inception_score(extractors, inception_file, files):
+def test_inception_logits_are_those_of_the_inception_score(extractors, inception_file, files, pictures):
     network = torch.jit.load(inception_file)
-    rows = extract(extractors["inception"], files[:4])
+    rows = extract(extractors["inception"], pictures[:4])
     batch = extractors["inception"].preprocess([Image.open(file) for file in files[:4]])
     expected = network(batch * 127.5 + 127.5, no_output_bias=True)
     assert torch.allclose(torch.from_numpy(rows["logits"]).softmax(1), expected, atol=1e-7)
 
 
-def test_dinov2_features_are_the_cls_token_of_transformers(extractors, dinov2_folder, files):
+def test_dinov2_features_are_the_cls_token_of_transformers(extractors, dinov2_folder, files, pictures):
     from transformers import AutoImageProcessor, Dinov2Model
 
     images = [Image.open(file) for file in files[:4]]
     pixels = AutoImageProcessor.from_pretrained(dinov2_folder, backend="pil")(images, return_tensors="pt")
     with torch.no_grad():
         expected = Dinov2Model.from_pretrained(dinov2_folder)(**pixels).last_hidden_state[:, 0]
-    assert np.allclose(extract(extractors["dinov2"], files[:4])["pool"], expected, atol=1e-5)
+    assert np.allclose(extract(extractors["dinov2"], pictures[:4])["pool"], expected, atol=1e-5)
     assert "shortest edge 64, centre crop 56x56" in extractors["dinov2"].resize
 
 
-def test_clip_embeds_images_and_texts_as_open_clip_does(extractors, clip_file, files):
+def test_clip_embeds_images_and_texts_as_open_clip_does(extractors, clip_file, files, pictures):
     import open_clip
 
     network, _, transform = open_clip.create_model_and_transforms("ViT-tiny", pretrained=str(clip_file))
@@ -175,7 +181,7 @@ def test_clip_embeds_images_and_texts_as_open_clip_does(extractors, clip_file, f
     with torch.no_grad():
         images = network.eval().encode_image(torch.stack([transform(Image.open(file)) for file in files[:4]]))
         tokens = network.encode_text(open_clip.get_tokenizer("ViT-tiny")(texts))
-    assert np.allclose(extract(extractors["clip"], files[:4])["image"], images, atol=1e-5)
+    assert np.allclose(extract(extractors["clip"], pictures[:4])["image"], images, atol=1e-5)
     assert np.allclose(extract_texts(extractors["clip"], texts), tokens, atol=1e-5)
 
 
@@ -222,18 +228,20 @@ def test_the_default_clip_weights_fit_their_model():
     assert clip.tag_config(clip.MODEL, clip.TAG)["hf_hub"] == "laion/CLIP-ViT-g-14-laion2B-s34B-b88K/"
 
 
-def test_unknown_names_are_refused(extractors, files):
+def test_unknown_names_are_refused(extractors, pictures):
     with pytest.raises(ValueError, match="unknown extractor 'vgg': expected one of"):
         load("vgg")
     with pytest.raises(ValueError, match="unknown precision 'fp16'"):
-        extract(extractors["effnet"], files[:1], "fp16")
+        extract(extractors["effnet"], pictures[:1], "fp16")
     with pytest.raises(ValueError, match="open_clip has no weights 'openai' for ViT-g-14"):
         clip.load(model="ViT-g-14", tag="openai")
 
 
 def test_the_configuration_knows_the_registered_extractors():
     schema = yaml.safe_load((ROOT / "config" / "config.schema.yaml").read_text())
-    assert schema["properties"]["metrics"]["properties"]["extractor"]["enum"] == sorted(EXTRACTORS)
+    metrics = schema["properties"]["metrics"]["properties"]
+    assert sorted(metrics["weights"]["properties"]) == sorted(EXTRACTORS)
+    assert {*metrics["extractor"]["enum"]} == EXTRACTORS.keys() - {"clip"}  # judges images against captions instead
 
 
 def test_the_script_ends_in_one_line_when_weights_are_missing(tmp_path):

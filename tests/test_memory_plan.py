@@ -51,10 +51,8 @@ PLANS = {
 @pytest.mark.parametrize("task, name", FINE_TUNES)
 def test_a_fine_tune_needs_what_was_predicted(locations, tmp_path, task, name):
     unet, recipe = load_unet(locations[task]), RECIPES[name]
-    extra = unet.config.in_channels - 4
-    channels = torch.randn(BATCH, extra, 8, 8) if extra else None
-    latents, texts = torch.randn(BATCH, 4, 8, 8), torch.randn(BATCH, TOKENS, 8)
-    data = TrainingSet(latents, texts, torch.zeros(1, TOKENS, 8), list("abcdef"), channels)
+    latents, texts = torch.randn(BATCH, unet.config.in_channels, 8, 8), torch.randn(BATCH, TOKENS, 8)
+    data = TrainingSet(latents, texts, torch.zeros(1, TOKENS, 8), list("abcdef"))
     parts = trained_parts(unet, recipe, 16)
     loss = FineTuneLoss(unet, load_scheduler(locations[task]), data, recipe, BATCH)
     run = TrainingRun(parts.learning, tmp_path, lr=1e-3, seed=0)

@@ -1,9 +1,15 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from fcr_core.denoising import TrainingSet, denoising_loss
+from fcr_core.data import load
+from fcr_core.data.prepared import images_of, prepare, prompts_of
+from fcr_core.denoising import TrainingSet, denoising_loss, encode_training_set
 from fcr_core.early_stopping import EarlyStopping
 from fcr_core.finetune import FineTuneLoss
+from fcr_core.images import to_pixels
+from fcr_core.pipelines import encode_images
 from fcr_core.recipe import Recipe
 from fcr_core.training import TrainingRun
 
@@ -100,6 +106,31 @@ def test_tensorboard_gets_every_logged_number(scheduler, data, tmp_path):
     assert [event.value for event in events.Scalars("denoise")] == pytest.approx([row["denoise"] for row in run.history])
 
 
+def test_half_of_the_images_are_drawn_mirrored_under_their_own_caption(data, tmp_path):
+    both = replace(data, mirrored=data.latents.flip(-1))
+    both.save(tmp_path / "set.safetensors")
+    both = TrainingSet.load(tmp_path / "set.safetensors")
+    latents, texts = both.draw(400, torch.Generator().manual_seed(0))
+    as_they_are = (latents[:, None] == both.latents).flatten(2).all(2)
+    flipped = (latents[:, None] == both.latents.flip(-1)).flatten(2).all(2)
+    assert (as_they_are.sum(1) + flipped.sum(1) == 1).all() and 160 < flipped.sum() < 240
+    row = (as_they_are | flipped).int().argmax(1)
+    kept = texts.flatten(1).any(1)
+    assert torch.equal(texts[kept], both.texts[row[kept]])
+
+
+def test_a_set_is_encoded_whole_or_in_part_and_with_its_mirror_images(pocket_pipe, tmp_path):
+    prepare(load("twemoji", "train")[:70], tmp_path / "set", "twemoji")
+    whole = encode_training_set(pocket_pipe, tmp_path / "set")
+    pixels = to_pixels(images_of(tmp_path / "set", prompts_of(tmp_path / "set", "train")["prompt_id"].tolist()))
+    assert torch.equal(whole.latents, encode_images(pocket_pipe.vae, pixels)) and whole.mirrored is None
+    part = encode_training_set(pocket_pipe, tmp_path / "set", count=8, mirror=True)
+    row = whole.concepts.index(part.concepts[0])
+    torch.testing.assert_close(part.latents[0], whole.latents[row])
+    torch.testing.assert_close(part.mirrored[:1], encode_images(pocket_pipe.vae, pixels[row : row + 1].flip(-1)))
+    assert len(part.texts) == len(part.latents) == len(part.mirrored) == len(set(part.concepts)) == 8
+
+
 def test_the_control_sees_the_same_data_and_logs_the_term_it_does_not_train(scheduler, data, tmp_path):
     control, log0 = trained(scheduler, data, tmp_path / "0", [1], lam=0.0)
     fcr, log1 = trained(scheduler, data, tmp_path / "1", [1], lam=5.0)
@@ -117,7 +148,7 @@ def test_training_lowers_both_terms(scheduler, data, tmp_path):
 
 
 def test_concepts_are_drawn_uniformly_whatever_their_number_of_images(data):
-    latents, texts, _ = data.draw(4000, torch.Generator().manual_seed(0))
+    latents, texts = data.draw(4000, torch.Generator().manual_seed(0))
     cats = (latents == data.latents[0]).flatten(1).all(1).float().mean()
     assert abs(cats - 0.5) < 0.03
     dropped = (texts == 0).flatten(1).all(1).float().mean()

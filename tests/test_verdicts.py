@@ -54,7 +54,7 @@ CASES = [(-0.1, -0.2, 0.01, "met"), (0.1, 0.2, 0.01, "not met"), (0.0, 0.05, 0.3
 @pytest.mark.parametrize("farther, shift, doubt, verdict", CASES)
 def test_a_metric_of_single_images_gets_the_verdict_it_was_made_for(farther, shift, doubt, verdict):
     goal, arm = measured(farther, shift, doubt)
-    interval = dict(quality_of(arm, goal))[OWN]
+    interval = {one.criterion: one.measured for one in quality_of(arm, goal)}[OWN]
     assert OWN.verdict(interval) == verdict
 
 

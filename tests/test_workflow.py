@@ -18,7 +18,7 @@ from .workspace import ROOT, Workspace, readme_blocks
 
 FCR = "results/samples/FCR(0.10)-FD-3/twemoji/clean/seed0"
 FINETUNE = "results/finetune/pocket/lambda0.10/seed0"
-TABLES = {"table": 1, "plot_tradeoff": 1, "build_report": 1}
+TABLES = {"table": 1, "plot_tradeoff": 1, "build_report": 1, "explain_columns": 1}
 
 
 @pytest.fixture
@@ -46,7 +46,10 @@ def test_the_main_command_writes_table_verdicts_and_figures(ran):
         "kid_effnet",
         "frechet_pca64_effnet",
         "class_score_effnet",
+        "precision_effnet",
         "lit_score",
+        "embedding_drift_lit_own",
+        "ssim_own",
         "latent_mse_base",
         "feature_variance_d10",
     ):
@@ -135,7 +138,7 @@ def test_a_comment_reruns_nothing(edited):
 def test_editing_the_loss_reruns_the_fine_tunes_and_what_follows(edited):
     edited.edit("fcr_core/loss.py", "(a - b).square().mean()", "(a - b).abs().mean()")
     assert edited.planned() == {
-        "finetune": 2, "sample": 4, "sample_features": 2, "measure_set": 6, "measure_lit": 2, "measure_pairs": 2,
+        "finetune": 2, "sample": 4, "sample_features": 4, "measure_set": 8, "measure_image_text": 2, "measure_pairs": 2,
         "measure_variance": 2, "plot_samples": 1, **TABLES,
     }  # fmt: skip
 
@@ -155,7 +158,7 @@ def test_a_new_lambda_runs_only_the_new_jobs(edited):
     config["finetune"]["lambdas"].append(0.4)
     edited.write_config(config)
     assert edited.planned() == {
-        "finetune": 1, "sample": 2, "sample_features": 1, "measure_set": 3, "measure_lit": 1, "measure_pairs": 1,
+        "finetune": 1, "sample": 2, "sample_features": 2, "measure_set": 4, "measure_image_text": 1, "measure_pairs": 1,
         "measure_variance": 1, "plot_samples": 1, **TABLES,
     }  # fmt: skip
 

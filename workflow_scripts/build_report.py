@@ -20,7 +20,7 @@ def work(args: argparse.Namespace) -> None:
         uncached=args.uncached,
         rows=args.rows,
         table=pd.read_csv(args.table),
-        criteria={title: pd.read_csv(file) for title, file in args.criteria.items()},
+        criteria={title: pd.read_csv(file).fillna({"metric": ""}) for title, file in args.criteria.items()},
         efficiency=pd.read_parquet(args.efficiency),
         real=pd.read_parquet(args.real),
         data=args.data,

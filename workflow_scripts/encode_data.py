@@ -9,11 +9,13 @@ from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
-    encode_training_set(load_pipeline(args.pipeline), args.data).save(args.out)
+    encode_training_set(load_pipeline(args.pipeline), args.data, args.images, args.mirror).save(args.out)
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument("--images", type=int, help="encode so many, equally many of each concept; default: all")
+    parser.add_argument("--mirror", action="store_true", help="also encode each image flipped left to right")
     cli.run(parser, work)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from fcr_core.data.prepared import image_files, prompts_of
+from fcr_core.data.prepared import images_of, prompts_of
 from fcr_core.features import feature_files
 from fcr_core.features.extractor import extract, load, record_of
 from workflow_scripts import cli, extraction
@@ -12,7 +12,7 @@ from workflow_scripts import cli, extraction
 def work(args: argparse.Namespace) -> None:
     extractor = load(args.extractor, args.weights, args.device)
     ids = prompts_of(args.data, args.split)["prompt_id"].tolist()
-    rows = extract(extractor, image_files(args.data, ids), args.precision)
+    rows = extract(extractor, images_of(args.data, ids), args.precision)
     feature_files.write(args.out, feature_files.FeatureTable(ids, rows, record_of(extractor, args.precision)))
 
 

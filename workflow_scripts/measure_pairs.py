@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fcr_core.data.pictures import Pictures
 from fcr_core.features import stlpips_alex
-from fcr_core.images import read_rgb
 from fcr_core.measurements import write_rows
 from fcr_core.metrics import latent_mse, psnr, ssim
 from workflow_scripts import cli
@@ -37,7 +37,7 @@ def pair_distances(folder: Path, twin: Path) -> dict[str, dict[str, float]]:
     ids = ids[: len(latents)]
     if ids != folder_ids(folder)[: len(ids)]:
         raise ValueError(f"{folder} and {twin} hold different prompts")
-    pictures = [[read_rgb(place / f"{prompt_id}.png") for prompt_id in ids] for place in (folder, twin)]
+    pictures = [list(Pictures([str(place / f"{prompt_id}.png") for prompt_id in ids])) for place in (folder, twin)]
     pixels = [np.stack([np.asarray(image) for image in images]) for images in pictures]
     distances = {
         latent_mse.METRIC.name(): latent_mse.per_image(latents, twins),

@@ -7,10 +7,9 @@ import pandas as pd
 
 from fcr_core.conditioning import conditioning_of
 from fcr_core.data.prepared import images_of
-from fcr_core.images import to_pixels
 from fcr_core.measurements import write_rows
 from fcr_core.mechanism import feature_variance, mean_over_blocks
-from fcr_core.pipelines import encode_images, encode_prompts, load_network, load_pipeline
+from fcr_core.pipelines import encode_prompts, load_network, load_pipeline
 from workflow_scripts import cli
 
 NOISE_SEED = 0
@@ -20,13 +19,12 @@ def work(args: argparse.Namespace) -> None:
     prompts = pd.read_parquet(args.prompts).head(args.count)
     pipe = load_pipeline(args.pipeline)
     ids = prompts["prompt_id"].tolist()
-    images = images_of(args.data, ids)
-    latents, channels = encode_images(pipe.vae, to_pixels(images)), conditioning_of(pipe.unet).channels(pipe, images, ids)
+    latents = conditioning_of(pipe.unet).encode(pipe, images_of(args.data, ids), ids)
     texts = encode_prompts(pipe, prompts["prompt"].tolist())
     unets = [load_network(folder) for folder in args.unets] or [pipe.unet]
     rows = []
     for seed, unet in zip(args.seeds if args.unets else args.seeds[:1], unets, strict=True):
-        table = feature_variance(unet.eval(), pipe.scheduler, latents, texts, args.deltas, NOISE_SEED, channels)
+        table = feature_variance(unet.eval(), pipe.scheduler, latents, texts, args.deltas, NOISE_SEED)
         for row in mean_over_blocks(table).itertuples():
             base = {"seed": seed, "prompt_id": ids[row.image]}
             rows.append(base | {"metric": f"feature_variance_d{row.delta}", "value": row.mse})

@@ -1,6 +1,7 @@
-"""Write one data set as prompts.parquet and images/."""
+"""Write one data set as prompts.parquet, and images/ where it draws its own."""
 
 import argparse
+from pathlib import Path
 
 from fcr_core import data
 from fcr_core.data.prepared import prepare
@@ -8,10 +9,12 @@ from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
-    prepare(data.load(args.dataset), args.out, args.dataset)
+    prepare(data.load(args.dataset, source=args.source), args.out, args.dataset, args.size)
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--dataset", required=True, help=f"one of {sorted(data.DATASETS)}")
+    parser.add_argument("--source", type=Path, help="the user's file or folder of a set that is in no package: docs/data.md")
+    parser.add_argument("--size", type=int, help="side to which the user's images are cropped when they are read")
     cli.run(parser, work)

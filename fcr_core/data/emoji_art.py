@@ -11,6 +11,7 @@ from pathlib import Path
 import emoji
 from PIL import Image
 
+from fcr_core.data.pictures import on_white
 from fcr_core.data.registry import CaptionedImage
 
 SIZE = 64
@@ -68,6 +69,4 @@ def captioned(files: Iterable[tuple[str, Path]], art_elsewhere: Iterable[bytes] 
 
 def read_on_white(path: Path) -> Image.Image:
     """A PNG with alpha as `SIZE` x `SIZE` RGB on white."""
-    art = Image.open(path).convert("RGBA")
-    white = Image.new("RGBA", art.size, "white")
-    return Image.alpha_composite(white, art).convert("RGB").resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+    return on_white(Image.open(path)).resize((SIZE, SIZE), Image.Resampling.LANCZOS)

@@ -1,25 +1,43 @@
-"""A data set on disk in the one form every stage reads: `prompts.parquet` and `images/{prompt_id}.png`."""
+"""A data set on disk in the one form every stage reads: `prompts.parquet`, and images as PNG or where they already lie."""
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 from tqdm import tqdm
 
+from fcr_core.data.pictures import Pictures
 from fcr_core.data.registry import CaptionedImage
 from fcr_core.files import replacing
 
+log = logging.getLogger(__name__)
 
-def prepare(records: list[CaptionedImage], folder: Path, name: str) -> None:
-    """Write the records: columns `prompt_id`, `prompt`, `concept`, `split`; images as PNG."""
+
+def prepare(records: list[CaptionedImage], folder: Path, name: str, size: int | None = None) -> None:
+    """Write the records: columns `prompt_id`, `prompt`, `concept`, `split`.
+
+    Pictures that the set makes itself become `images/{prompt_id}.png`. Others are not copied: the column `image` says where each
+    lies (missing = the prompt has none) and `size` to what side it is cropped when it is read.
+
+    Raises `ValueError` when images that are not copied come without a size.
+    """
+    rows = [(r.prompt_id, r.prompt, r.concept, r.split) for r in records]
+    table = pd.DataFrame(rows, columns=["prompt_id", "prompt", "concept", "split"])
     with replacing(folder) as draft:
-        (draft / "images").mkdir(parents=True)
-        for record in tqdm(records, desc=name, unit="image"):
-            record.image().save(draft / "images" / f"{record.prompt_id}.png")
-        rows = [(r.prompt_id, r.prompt, r.concept, r.split) for r in records]
-        table = pd.DataFrame(rows, columns=["prompt_id", "prompt", "concept", "split"])
+        draft.mkdir(parents=True)
+        if all(record.read for record in records):
+            (draft / "images").mkdir()
+            for record in tqdm(records, desc=name, unit="image"):
+                record.image().save(draft / "images" / f"{record.prompt_id}.png")
+        else:
+            table["image"] = pd.array([None if r.path is None else str(r.path) for r in records], dtype="str")
+            table["size"] = pd.array([size] * len(records), dtype="Int64")
+            if size is None and table["image"].notna().any():
+                raise ValueError(f"config key data.size: {name} has images of its own sizes; say to what side to crop them")
+            log.info("%s: %d prompts, %d of them with an image", name, len(table), table["image"].count())
         table.to_parquet(draft / "prompts.parquet", index=False)
 
 
@@ -29,11 +47,26 @@ def prompts_of(folder: Path, split: str) -> pd.DataFrame:
     return table[table["split"] == split].reset_index(drop=True)
 
 
-def image_files(folder: Path, prompt_ids: list[str]) -> list[Path]:
-    """The images' files, in the order of the prompts."""
-    return [folder / "images" / f"{prompt_id}.png" for prompt_id in prompt_ids]
+def balanced(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """`count` rows, as equally many of each concept as there are, chosen by a hash of their id; in the table's order.
+
+    Raises `ValueError` when the table has fewer.
+    """
+    if len(table) < count:
+        raise ValueError(f"config key data.train_images = {count}: the training split has only {len(table)} images")
+    order = table["prompt_id"].map(lambda prompt_id: hashlib.sha256(prompt_id.encode()).hexdigest())
+    rank = order.groupby(table["concept"]).rank()
+    chosen = pd.DataFrame({"rank": rank, "order": order}).sort_values(["rank", "order"]).index[:count]
+    return table.loc[chosen.sort_values()].reset_index(drop=True)
 
 
-def images_of(folder: Path, prompt_ids: list[str]) -> list[Image.Image]:
-    """RGB images of the given prompts, in their order."""
-    return [Image.open(file).convert("RGB") for file in image_files(folder, prompt_ids)]
+def images_of(folder: Path, prompt_ids: list[str]) -> Pictures:
+    """RGB images of the given prompts, in their order; raises `ValueError` for a prompt that has none."""
+    table = pd.read_parquet(folder / "prompts.parquet").set_index("prompt_id")
+    if "image" not in table:
+        return Pictures([str(folder / "images" / f"{prompt_id}.png") for prompt_id in prompt_ids])
+    rows = table.loc[prompt_ids]
+    without = rows.index[rows["image"].isna()]
+    if len(without):
+        raise ValueError(f"{folder}: {len(without)} of {len(rows)} prompts have no image, the first is {without[0]}")
+    return Pictures(rows["image"].tolist(), int(rows["size"].iloc[0]) if len(rows) else None)

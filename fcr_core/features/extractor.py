@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from fcr_core.images import read_rgb, slices
+from fcr_core.images import slices
 from fcr_core.jobs import sha256_of
 
 # Rows a launch. Kernels round by the number of rows (1.4e-5 in a pooled feature of EfficientNet-lite0), so a launch always has
@@ -67,11 +67,11 @@ def load(name: str, weights: str | None = None, device: str = "cpu") -> Extracto
     return import_module(EXTRACTORS[name]).load(weights, device)
 
 
-def extract(extractor: Extractor, images: Sequence[Path | Image.Image], precision: str = "fp32") -> dict[str, np.ndarray]:
-    """Rows (N, d), float32, aligned with `images`; files are opened a launch at a time. `precision` is of `PRECISIONS`."""
+def extract(extractor: Extractor, images: Sequence[Image.Image], precision: str = "fp32") -> dict[str, np.ndarray]:
+    """Rows (N, d), float32, aligned with RGB images; `Pictures` are opened a launch at a time. `precision` is of `PRECISIONS`."""
 
-    def launch(part: Sequence[Path | Image.Image]) -> dict[str, torch.Tensor]:
-        batch = extractor.preprocess([read_rgb(image) for image in part])
+    def launch(part: Sequence[Image.Image]) -> dict[str, torch.Tensor]:
+        batch = extractor.preprocess(list(part))
         filling = batch[-1:].expand(LAUNCH - len(batch), *batch.shape[1:])
         return extractor(torch.cat([batch, filling]).to(extractor.device))
 

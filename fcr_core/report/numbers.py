@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 import re
 
-from fcr_core.readable import SHOWN
-from fcr_core.recipe_criteria import DISTANCES
+from fcr_core.metrics.registry import key_of
+from fcr_core.readable import heading
 
-# Heading and digits of the metrics that the Markdown page shows.
 VARIANCES = {"feature_variance": "σ²_Δ", "feature_variance_relative": "σ²_Δ over the features' power"}
 VARIANCE = re.compile(f"({'|'.join(VARIANCES)})_d(\\d+)")
-HEADINGS = {column: (heading, digits) for column, heading, digits in SHOWN}
 
 
 def number(value: float, digits: int | None = None) -> str:
@@ -49,13 +47,10 @@ def interval(value: float, low: float, high: float, digits: int | None = None) -
 
 
 def heading_of(metric: str) -> tuple[str, int | None]:
-    """Heading with the direction's arrow, and digits; metrics that the Markdown page leaves out have their own name."""
+    """Heading with the direction's arrow, and digits; what is no metric has its own name."""
     if found := VARIANCE.fullmatch(metric):
         return f"{VARIANCES[found[1]]}, Δ = {found[2]} ↓", None
-    for distance, title in DISTANCES.items():
-        if metric.startswith(distance):
-            return f"{title} to {metric.rsplit('_', 1)[1]} uncached ↓", 4
-    return HEADINGS.get(metric, (metric.replace("_", " "), None))
+    return heading(metric) if key_of(metric) else (metric.replace("_", " "), None)
 
 
 def undirected(heading: str) -> str:

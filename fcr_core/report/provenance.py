@@ -9,8 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from fcr_core.criteria import EXP1
-from fcr_core.recipe_criteria import DISTANCES, OWN, QUALITY
 from fcr_core.report.numbers import plural
 from fcr_core.report.results import Results
 
@@ -66,10 +64,9 @@ class Provenance:
     def file(self) -> str:
         return self.results.files["efficiency"]
 
-    def of_criterion(self, variation: str, criterion: str, rival: str) -> str:
-        """Both arms of a comparison; a criterion that no arm here was measured for has only its table."""
-        metric = metric_of(criterion)
-        if metric is None:
+    def of_criterion(self, variation: str, criterion: str, metric: str, rival: str) -> str:
+        """Both arms of a comparison; a criterion without a metric is about cost."""
+        if not metric:
             return f"{variation}: {self.of_cost(variation, batch_of(criterion, self.results.batches))}"
         arms = [f"{arm}: {self.of(arm, metric)}" for arm in (variation, rival) if (arm, metric) in self.sources]
         return "\n".join(arms)
@@ -84,18 +81,6 @@ def counted(values: pd.DataFrame) -> tuple[int, int, int] | None:
 
 def folders(manifests: list[str]) -> str:
     return ", ".join(str(Path(file).parent) for file in manifests)
-
-
-def metric_of(criterion: str) -> str | None:
-    """The metric behind a criterion's name; None for cost."""
-    named = {known.name: key for key, known in (*EXP1.items(), *QUALITY.items())} | {OWN.name: "st_lpips_alex_own"}
-    if criterion in named:
-        key = named[criterion]
-        return {"feature_variance": "feature_variance_d1", "speedup": None, "memory": None}.get(key, key)
-    for metric, title in DISTANCES.items():
-        if criterion.startswith(title):
-            return f"{metric}_{'own' if 'own uncached' in criterion else 'base'}"
-    return None
 
 
 def batch_of(criterion: str, batches: list[int]) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from fcr_core.readable import SHOWN
+from fcr_core.readable import shown_columns
 from fcr_core.report.cells import Cell, Table, name_cell
-from fcr_core.report.numbers import VARIANCE, heading_of, interval, number, undirected
+from fcr_core.report.numbers import heading_of, interval, number, undirected
 from fcr_core.report.provenance import Provenance
 from fcr_core.report.results import Results, kind_of
 from fcr_core.report.views import SYMBOLS, Figure, View, bars, drawn
@@ -21,7 +21,7 @@ DODGE = 0.012
 
 def tradeoff(results: Results, provenance: Provenance) -> Figure:
     """Quality against latency by metric and batch size, with the latency that each row's FLOPs allow."""
-    metrics = [column for column, *_ in SHOWN if column in results.table and not VARIANCE.fullmatch(column)]
+    metrics = shown_columns(results.table)
     views = [tradeoff_view(results, provenance, metric, batch) for batch in results.batches for metric in metrics]
     return Figure("tradeoff", ["metric", "images a call"], views)
 

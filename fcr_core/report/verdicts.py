@@ -145,5 +145,5 @@ def judged(row: dict[str, Any], rival: str, results: Results, provenance: Proven
     against = rival or (results.uncached if row["criterion"].startswith("σ²_Δ") else results.goal)
     tip = f"{row['variation']} against {against}: {row['verdict']}, {limit_of(row)}\n"
     tip += f"two-sided 95 %: {formatted(row['criterion'], row['low'])} to {formatted(row['criterion'], row['high'])}\n"
-    tip += f"{provenance.of_criterion(row['variation'], row['criterion'], against)}\n{file}"
+    tip += f"{provenance.of_criterion(row['variation'], row['criterion'], row['metric'], against)}\n{file}"
     return Judged(row["verdict"], value, "" if low == high else f"{low} to {high}", rival, tip)

@@ -1,0 +1,155 @@
+"""The whole DAG on networks of full size with random weights: minutes and peak memory of each step, beside what was predicted.
+
+python -m benchmarks.full_size --backbones sd15                    # weights in full size: 18 GiB, alone on the machine
+python -m benchmarks.full_size --backbones sd21 sd15-inpaint sd2-depth animatediff --width 64
+
+A pipeline folder with the published configurations (64 px, `--width` channels in the first block instead of 320) is written to a
+temporary folder; the DAG runs there, in a copy of the checkout, by config/paper.yaml and config/full_size.yaml up to the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import yaml
+
+from fcr_core import published
+from fcr_core.backbones import BACKBONES, Backbone
+from fcr_core.conditioning import FRAMES
+from fcr_core.memory_plan import Networks, finetune_memory, sampling_memory
+from fcr_core.recipe import Recipe
+from fcr_core.sampling import LAUNCH
+from fcr_core.schedule import KeySteps, Plan
+from tests.random_pipelines import write_motion_adapter, write_pipeline
+
+CONFIGS = ["config/paper.yaml", "config/full_size.yaml"]
+FULL_WIDTH = 320
+# What the libraries of a job take beside tensors.
+LIBRARIES = 0.7e9
+GIB = 2**30
+
+
+def networks_of(backbone: Backbone, width: int) -> dict[str, dict]:
+    """The published configurations at 64 px, all widths in proportion."""
+    unet = published.UNETS[str(backbone.networks)] | {"sample_size": 8}
+    unet["block_out_channels"] = channels = tuple(width * c // FULL_WIDTH for c in (320, 640, 1280, 1280))
+    if isinstance(unet["attention_head_dim"], tuple):  # in spite of its name the number of heads, of 64 channels each
+        unet["attention_head_dim"] = tuple(c // 64 for c in channels)
+    vae = published.VAE | {"block_out_channels": tuple(width * c // FULL_WIDTH // 32 * 32 or 32 for c in (128, 256, 512, 512))}
+    return {"unet": unet, "vae": vae, "text": published.TEXT_ENCODERS[unet["cross_attention_dim"]]}
+
+
+def write_backbone(backbone: Backbone, width: int, folder: Path) -> dict[str, str]:
+    """The pipeline folder, float16 on disk; returns the config keys that name it."""
+    half = width == FULL_WIDTH
+    write_pipeline(folder / "pipeline", **networks_of(backbone, width), prediction=backbone.objective, half=half)
+    keys = {"backbone": backbone.name, "backbone_source": str(folder / "pipeline")}
+    if backbone.task == "video":
+        channels = networks_of(backbone, width)["unet"]["block_out_channels"]
+        write_motion_adapter(folder / "motion", published.MOTION_ADAPTER | {"block_out_channels": channels})
+        keys["backbone_adapter"] = str(folder / "motion")
+    return keys
+
+
+class Watch(threading.Thread):
+    """Seconds and peak resident memory of every script that runs below a process, looked at four times a second."""
+
+    def __init__(self, root: psutil.Process) -> None:
+        super().__init__(daemon=True)
+        self.root = root
+        self.seen: dict[int, tuple[str, float, float, int]] = {}
+
+    def run(self) -> None:
+        while self.root.is_running() and self.root.status() != psutil.STATUS_ZOMBIE:
+            for process in self.root.children(recursive=True):
+                try:
+                    self._look(process)
+                except psutil.NoSuchProcess:
+                    continue
+            time.sleep(0.25)
+
+    def _look(self, process: psutil.Process) -> None:
+        scripts = [part for part in process.cmdline() if part.startswith("workflow_scripts.")]
+        if process.name().startswith("python") and scripts:
+            peak = max(process.memory_info().rss, self.seen.get(process.pid, ("", 0, 0, 0))[3])
+            self.seen[process.pid] = scripts[0].partition(".")[2], process.create_time(), time.time(), peak
+
+    def table(self) -> pd.DataFrame:
+        """One row a script: jobs, minutes together, the largest peak."""
+        rows = pd.DataFrame(self.seen.values(), columns=["step", "start", "end", "peak"])
+        rows["minutes"] = (rows["end"] - rows["start"]) / 60
+        order = rows.groupby("step")["start"].min().sort_values().index
+        table = rows.groupby("step").agg(jobs=("peak", "size"), minutes=("minutes", "sum"), peak=("peak", "max")).loc[order]
+        return table.assign(GiB=table.pop("peak") / GIB)
+
+
+def run_dag(checkout: Path, keys: dict[str, str], more: dict) -> tuple[Watch, float]:
+    """Run the DAG to the table; returns what was seen of its jobs and the minutes that it took."""
+    (checkout / "config" / "here.yaml").write_text(yaml.safe_dump(keys | more))
+    command = ["snakemake", "--cores", "2", "--configfile", *CONFIGS, "config/here.yaml", "--", "results/exp1_table.csv"]
+    started = time.time()
+    with (checkout / "snakemake.log").open("w") as log:
+        process = psutil.Popen(command, cwd=checkout, stdout=log, stderr=subprocess.STDOUT)
+        watch = Watch(process)
+        watch.start()
+        if process.wait():
+            sys.exit((checkout / "snakemake.log").read_text()[-5000:])
+    watch.join()
+    return watch, (time.time() - started) / 60
+
+
+def predictions(keys: dict[str, str], settings: dict) -> dict[str, float]:
+    """GiB of a fine-tune of all weights and of the sampler with the longest groups; a validated one holds the pipeline too."""
+    backbone = BACKBONES[keys["backbone"]]
+    networks = Networks(backbone.location(keys["backbone_source"], adapter=keys.get("backbone_adapter")), backbone.networks)
+    sampling, finetune = settings["sampling"], settings["finetune"]
+    frames = FRAMES if backbone.task == "video" else 1
+    plan = Plan(KeySteps.uniform(max(sampling["strides"])))
+    drawn = sampling_memory(networks, plan, sampling["steps"], max(1, LAUNCH // frames))
+    trained = finetune_memory(networks, Recipe(lam=max(finetune["lambdas"])), finetune["batch"])
+    unet = trained.held / 2
+    found = {"sample": drawn.total, "finetune": trained.total, "finetune_validated": trained.total + drawn.held - unet}
+    return {step: (total + LIBRARIES) / GIB for step, total in found.items()}
+
+
+def report(name: str, width: int) -> None:
+    backbone = BACKBONES[name]
+    with tempfile.TemporaryDirectory(prefix="full_size_") as temporary:
+        folder = Path(temporary)
+        subprocess.run(["git", "checkout-index", "-a", f"--prefix={folder}/checkout/"], check=True)
+        keys = write_backbone(backbone, width, folder)
+        # Trajectories, and so the mini-validation, are for text-to-image.
+        more = {} if backbone.task == "text2image" else {"finetune": {"validate_every": 0}}
+        predicted = predictions(keys, yaml.safe_load(Path(CONFIGS[1]).read_text()))
+        need, free = max(predicted.values()), psutil.virtual_memory().available / GIB
+        if need + 1 > free:
+            sys.exit(f"{name}: a fine-tune will need {need:.1f} GiB and {free:.1f} are free: stop other work, or give --width")
+        watch, minutes = run_dag(folder / "checkout", keys, more)
+        table = watch.table()
+        table["predicted GiB"] = table.index.map(predicted)
+        table["predicted / measured"] = table["predicted GiB"] / table["GiB"]
+        print(f"\n{name}, first block {width} channels: {minutes:.1f} minutes, at most {table['GiB'].max():.1f} GiB\n")
+        print(table.round(2).to_markdown())
+        print(pd.read_csv(folder / "checkout" / "results" / "exp1_table.csv").iloc[:, :6].to_markdown(index=False), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    named = [name for name, backbone in BACKBONES.items() if backbone.networks]
+    parser.add_argument("--backbones", nargs="+", choices=named, default=["sd15"])
+    parser.add_argument("--width", type=int, default=FULL_WIDTH, help="channels of the first block, a multiple of 64")
+    args = parser.parse_args()
+    for name in args.backbones:
+        report(name, args.width)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Flickr30k captions in the four forms in which they go round; the images, in a folder beside, are optional.
+
+Young et al., 2014 (TACL 2:67); splits of Karpathy & Fei-Fei, 2015, arXiv 1412.2306. Without those splits all images are for
+evaluation, as the plan has it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from fcr_core.data.official import first_folder, one_caption, read_json, read_lines, refused
+from fcr_core.data.registry import CaptionedImage
+
+FOLDERS = ("flickr30k-images", "flickr30k_images")
+SPLITS = {"train": "train", "val": "train", "test": "test"}
+# `2199242200.jpg| 4   A dog runs across the grass .` lacks its second delimiter.
+CSV_ROW = re.compile(r"(\S+\.jpg)\| *(\d+) *\|? *(.*)")
+TOKEN_ROW = re.compile(r"(\S+\.jpg)#(\d+)\t(.*)")
+
+# File name of an image, its captions in order, its split.
+Entry = tuple[str, list[str], str]
+
+
+def records(source: Path) -> list[CaptionedImage]:
+    """One record an image, by its file name.
+
+    Raises `ValueError` for a file that is none of `FORMATS`, and for a line of another form, with its number.
+    """
+    if source.name not in FORMATS:
+        raise refused(source, f"not called {' or '.join(FORMATS)}")
+    pictures = first_folder(source.parent / name for name in FOLDERS)
+    return [
+        CaptionedImage(Path(name).stem, one_caption(name, captions), name, pictures.get(name), None, split)
+        for name, captions, split in sorted(FORMATS[source.name](source))
+    ]
+
+
+def from_tokens(source: Path) -> Iterator[Entry]:
+    """The official file: `1000092795.jpg#0<tab>Two young guys ...`."""
+    return from_rows(source, read_lines(source), TOKEN_ROW)
+
+
+def from_results(source: Path) -> Iterator[Entry]:
+    """The CSV of the Kaggle copy, its columns parted by `| `."""
+    header, *lines = read_lines(source)
+    if header.replace(" ", "") != "image_name|comment_number|comment":
+        raise refused(source, "lacks the header image_name| comment_number| comment")
+    return from_rows(source, lines, CSV_ROW)
+
+
+def from_rows(source: Path, lines: list[str], form: re.Pattern[str]) -> Iterator[Entry]:
+    captions: dict[str, list[tuple[int, str]]] = {}
+    for number, line in enumerate(lines, start=1):
+        row = form.fullmatch(line)
+        if row is None:
+            raise refused(source, f"row {number} is not a caption of an image: {line[:60]!r}")
+        captions.setdefault(row[1], []).append((int(row[2]), row[3]))
+    return ((name, [caption for _, caption in sorted(numbered)], "test") for name, numbered in captions.items())
+
+
+def from_karpathy(source: Path) -> Iterator[Entry]:
+    """The JSON of Karpathy's splits."""
+    try:
+        for image in read_json(source)["images"]:
+            yield image["filename"], [sentence["raw"] for sentence in image["sentences"]], SPLITS[image["split"]]
+    except (KeyError, TypeError):
+        raise refused(source, "lacks images with a filename, sentences and a split each") from None
+
+
+def from_hub(source: Path) -> Iterator[Entry]:
+    """The CSV of the hub's copy: captions as a JSON list in the column `raw`, Karpathy's split."""
+    table = pd.read_csv(source)
+    if not {"raw", "split", "filename"} <= set(table.columns):
+        raise refused(source, f"lacks the columns raw, split, filename; has {', '.join(table.columns)}")
+    for row in table.itertuples():
+        yield row.filename, json.loads(row.raw), SPLITS[row.split]
+
+
+FORMATS = {
+    "results_20130124.token": from_tokens,
+    "results.csv": from_results,
+    "dataset_flickr30k.json": from_karpathy,
+    "flickr_annotations_30k.csv": from_hub,
+}

@@ -1,0 +1,53 @@
+"""Bytes from a stranger as a JPEG of known size: the format by its magic number, the pixels counted before they are decoded."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps
+
+from fcr_core.data.fetch import Rejected
+from fcr_core.data.pictures import rgb
+
+# No other decoder of Pillow ever sees the bytes.
+MAGIC = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "WEBP": b"RIFF"}
+JPEG_QUALITY = 95
+MAX_PIXELS = 50_000_000
+
+
+@dataclass(frozen=True)
+class CheckedImage:
+    """A JPEG, its size, and the size of the image that came."""
+
+    jpeg: bytes
+    size: tuple[int, int]
+    original_size: tuple[int, int]
+
+
+def checked(data: bytes, side: int, max_pixels: int = MAX_PIXELS) -> CheckedImage:
+    """`data` as an RGB JPEG whose smaller side is `side`, the ratio kept.
+
+    Raises `Rejected`: `not_an_image` (no JPEG, PNG or WebP), `too_many_pixels`, `too_small` (a side below `side`),
+    `truncated` (does not decode to its end).
+    """
+    kind = next((kind for kind, magic in MAGIC.items() if data.startswith(magic)), None)
+    if kind is None:
+        raise Rejected("not_an_image")
+    try:
+        image = Image.open(io.BytesIO(data), formats=[kind])
+    except Image.DecompressionBombError:
+        raise Rejected("too_many_pixels") from None
+    except (OSError, ValueError, SyntaxError):
+        raise Rejected("not_an_image") from None
+    if image.width * image.height > max_pixels:
+        raise Rejected("too_many_pixels")
+    if min(image.size) < side:
+        raise Rejected("too_small")
+    try:
+        shrunk = ImageOps.cover(rgb(image), (side, side), Image.Resampling.LANCZOS)
+    except (OSError, ValueError, SyntaxError):
+        raise Rejected("truncated") from None
+    jpeg = io.BytesIO()
+    shrunk.save(jpeg, "JPEG", quality=JPEG_QUALITY)
+    return CheckedImage(jpeg.getvalue(), shrunk.size, image.size)

@@ -1,0 +1,65 @@
+"""Download images of LAION metadata into webdataset shards; killed, it goes on after the last finished shard."""
+
+import argparse
+import logging
+import os
+import shutil
+import time
+from dataclasses import asdict
+from ipaddress import ip_network
+from pathlib import Path
+
+import pandas as pd
+from huggingface_hub import is_offline_mode
+
+from fcr_core.data.fetch import Fetcher
+from fcr_core.data.laion import Filters, wanted_rows
+from fcr_core.data.shards import download_shards, in_words
+from fcr_core.files import replacing, write_json
+from fcr_core.jobs import finished_by_another, partial_work, run_record
+from workflow_scripts import cli
+
+log = logging.getLogger(__name__)
+
+
+def work(args: argparse.Namespace) -> None:
+    started = time.time()
+    if is_offline_mode():
+        raise ValueError(
+            "HF_HUB_OFFLINE is set: nothing is downloaded; name images you have as data set webdataset or image_folder"
+        )
+    filters = Filters(args.min_aesthetic, args.min_size, args.max_unsafe, args.max_watermark)
+    rows, left_out = wanted_rows(args.metadata, filters, args.seed)
+    log.info("%d links wanted; left out: %s", len(rows), in_words(left_out))
+    # No hash of the code here: shards of days are not fetched anew because a line changed.
+    settings = asdict(filters) | {"images": args.images, "seed": args.seed, "shard_rows": args.shard_rows}
+    settings["rows"] = str(pd.util.hash_pandas_object(rows).sum())
+    if finished_by_another(args.out, "stats.json", settings):
+        return
+    partial = partial_work(args.out, settings)
+    fetcher = Fetcher([ip_network(network) for network in args.allow_network])
+    counts = download_shards(rows, partial, fetcher.get, args.images, args.min_size, args.workers, args.shard_rows)
+    log.info("links tried: %s", in_words(counts))
+    if counts["success"] < args.images:
+        log.warning("only %d of %d images: the links are used up; loosen data.laion", counts["success"], args.images)
+    with replacing(args.out) as draft:
+        # Links instead of copies: until the folder has its name, a kill leaves the shards where they were.
+        shutil.copytree(partial, draft, copy_function=os.link, ignore=shutil.ignore_patterns("settings.json", ".*"))
+        write_json(draft / "stats.json", {"tried": +counts, "left_out": +left_out})
+        write_json(draft / "run.json", run_record(settings, started))
+    shutil.rmtree(partial)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--metadata", type=Path, required=True, help="folder of LAION metadata (*.parquet)")
+    parser.add_argument("--images", type=int, required=True, help="stop at so many good ones")
+    parser.add_argument("--min-aesthetic", type=float, required=True)
+    parser.add_argument("--min-size", type=int, required=True, help="of both sides; the smaller one is shrunk to it")
+    parser.add_argument("--max-unsafe", type=float, required=True)
+    parser.add_argument("--max-watermark", type=float, required=True)
+    parser.add_argument("--seed", type=int, required=True, help="of the order in which links are tried")
+    parser.add_argument("--workers", type=int, default=32, help="links fetched at once")
+    parser.add_argument("--shard-rows", type=int, default=1000, help="links a shard, from which an interrupted job resumes")
+    parser.add_argument("--allow-network", nargs="*", default=[], help="not public, but may be reached: 10.1.0.0/16")
+    cli.run(parser, work)
