@@ -50,7 +50,7 @@ def contenders(x: np.ndarray, y: np.ndarray) -> Iterator[Contender]:
     tx, ty = torch.from_numpy(x), torch.from_numpy(y)
     yield from frechet_contenders(x, y)
     yield Contender("KID, all pairs", "fcr_core", lambda: kid.of_set(x, y))
-    yield Contender("KID, all pairs, and 20 groups left out", "fcr_core", lambda: dict(replicates(kid, x, y))[-1])
+    yield Contender("KID, all pairs, and 20 groups left out", "fcr_core", lambda: dict(replicates(kid, x[None], y))[-1])
     yield Contender(
         "KID, all pairs",
         "torch-fidelity",
@@ -87,7 +87,7 @@ def frechet_contenders(x: np.ndarray, y: np.ndarray) -> Iterator[Contender]:
         lambda: fid_statistics_to_metric(*[fid_features_to_statistics(z) for z in (tx, ty)], verbose=False),
     )
     yield Contender(quantity, "clean-fid", lambda: fid.fid_from_feats(x, y))
-    yield Contender(f"{quantity}, and 20 groups left out", "fcr_core", lambda: dict(replicates(frechet, x, y))[-1])
+    yield Contender(f"{quantity}, and 20 groups left out", "fcr_core", lambda: dict(replicates(frechet, x[None], y))[-1])
 
 
 def measured(contender: Contender, rows: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ SEEDS = 3
 
 @dataclass(frozen=True)
 class FeatureArms:
-    """Gaussian features (seeds, prompts, d), both arms away from a fixed reference, the second further: +7 to +10 % at FID_∞."""
+    """Gaussian features (seeds, prompts, d), both arms away from a fixed reference, the second further."""
 
     prompts: int
     width: int

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fcr_core.criteria import EXP1, Compared
 from fcr_core.measurements import group_of
+from fcr_core.metrics.left_out import ALL
 from fcr_core.metrics.registry import label
 from fcr_core.multiplicity import adjusted
 from fcr_core.paired_tests import between_seeds, paired_test
@@ -32,24 +33,24 @@ class Measurements:
         return self.by_metric[metric].groupby("prompt_id", sort=False)["value"].mean()
 
     def jackknifed(self, metric: str) -> Jackknifed:
-        """Mean over seeds, with each group of prompts left out in turn."""
+        """Mean over seeds, or of the images of all seeds together, with each group of prompts left out in turn."""
         if self.is_per_prompt(metric):
             values = self.per_prompt(metric).to_numpy()
             return jackknifed_mean(values, group_of(len(values)))
-        by_group = self.by_metric[metric].groupby("group")["value"].mean().sort_index()
+        table = self.by_metric[metric]
+        together = table["seed"] == ALL
+        by_group = table[together if together.any() else ~together].groupby("group")["value"].mean().sort_index()
         return Jackknifed(float(by_group.iloc[0]), by_group.iloc[1:].to_numpy())
-
-    def seeds(self, metric: str) -> int:
-        return self.by_metric[metric]["seed"].nunique()
 
     def seed_sd(self, metric: str) -> float:
         """Standard deviation between seeds of the metric's mean: how much a single run can be off."""
-        return float(np.std(self.seed_means(metric), ddof=1)) if self.seeds(metric) > 1 else float("nan")
+        means = self.seed_means(metric)
+        return float(np.std(means, ddof=1)) if len(means) > 1 else float("nan")
 
     def seed_means(self, metric: str) -> np.ndarray:
         """The metric of each seed (seeds,)."""
         table = self.by_metric[metric]
-        return table[table["group"] == -1].groupby("seed")["value"].mean().to_numpy()
+        return table[(table["group"] == -1) & (table["seed"] != ALL)].groupby("seed")["value"].mean().to_numpy()
 
 
 def read_rows(rows: list[dict[str, Any]]) -> tuple[dict[str, Variation], dict[str, Measurements]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from itertools import cycle
 
 import matplotlib
@@ -10,12 +9,10 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
-from PIL import Image
 
 from fcr_core.metrics.registry import describe, label
 from fcr_core.quality import FRECHET
@@ -79,19 +76,3 @@ def draw_panel(axis: Axes, table: pd.DataFrame, metric: str, latency: str) -> No
             transform=beside,
             zorder=2,
         )
-
-
-def sample_grid(rows: dict[str, list[Image.Image]], prompts: list[str]) -> Figure:
-    """One row a variation, one column a prompt."""
-    figure, axes = plt.subplots(
-        len(rows), len(prompts), figsize=(len(prompts) + 1.2, len(rows) + 0.6), layout="constrained", squeeze=False
-    )
-    for line, (name, images) in zip(axes, rows.items(), strict=True):
-        for axis, image in zip(line, images, strict=True):
-            axis.imshow(np.asarray(image))
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
-        line[0].set_ylabel(name, fontsize=7, rotation=0, ha="right", va="center")
-    for axis, prompt in zip(axes[0], prompts, strict=True):
-        axis.set_title(textwrap.fill(prompt, 16), fontsize=6)
-    return figure

@@ -97,7 +97,7 @@ def sampling_inputs(pipe: Any, prompt_ids: list[str], seed: int, images: Sequenc
     """
     missing = rows - len(prompt_ids)
     ids = [*prompt_ids, *prompt_ids[-1:] * missing]
-    pictures = [*images, *images[-1:] * missing] if images else []
+    pictures = [*images, *[images[-1]] * missing] if images else []
     given = conditioning_of(pipe.unet).sampling_inputs(pipe, pictures, ids) if pictures else {}
     return {"seeds": step_seeds(ids, seed), **given}
 

@@ -11,7 +11,7 @@ import pytest
 from fcr_core import metrics
 from fcr_core.measurements import group_of
 from fcr_core.metrics import class_score, frechet, frechet_pca, kid, latent_mse, lit_score, precision_recall, registry, st_lpips
-from fcr_core.metrics.left_out import replicates
+from fcr_core.metrics.left_out import ALL, over_seeds, replicates
 from fcr_core.metrics.metric import metrics_of, named
 
 from .conftest import ROOT
@@ -80,11 +80,22 @@ def test_values_of_sets_keep_to_the_declared_range(module, features):
 
 @pytest.mark.parametrize("metric", [kid, frechet, frechet_pca, class_score, precision_recall])
 def test_replicates_are_the_value_of_all_prompts_and_without_each_group(metric):
-    groups, values = zip(*replicates(metric, X, Y), strict=True)
+    groups, values = zip(*replicates(metric, X[None], Y), strict=True)
     assert groups == tuple(range(-1, 20))
     assert values[0] == pytest.approx(metric.of_set(X, Y), rel=1e-9)
     for group in (0, 19):
         assert values[1 + group] == pytest.approx(metric.of_set(X[group_of(90) != group], Y), rel=1e-9)
+
+
+def test_a_biased_metric_takes_the_images_of_all_seeds_together_and_an_unbiased_one_their_mean():
+    features = np.stack([X, X + 0.1])
+    found = {(seed, group): value for seed, group, value in over_seeds(frechet, features, Y, [5, 7])}
+    assert found[ALL, -1] == pytest.approx(frechet.of_set(np.concatenate(features), Y), rel=1e-9)
+    kept = group_of(90) != 3
+    assert found[ALL, 3] == pytest.approx(frechet.of_set(np.concatenate(features[:, kept]), Y), rel=1e-9)
+    assert found[7, -1] == pytest.approx(frechet.of_set(X + 0.1, Y), rel=1e-9) and (7, 3) not in found
+    seeds = {seed for seed, _, _ in over_seeds(kid, features, Y, [5, 7])}
+    assert seeds == {5, 7}
 
 
 def test_no_metric_needs_torch():

@@ -14,10 +14,10 @@ from fcr_core.data.prepared import images_of, prompts_of
 from fcr_core.efficiency import count_unet_flops
 from fcr_core.features import effnet, feature_files
 from fcr_core.features.extractor import extract
-from fcr_core.figures import sample_grid
 from fcr_core.files import replacing, write_json
 from fcr_core.images import slices
 from fcr_core.pipelines import load_pipeline
+from fcr_core.sample_figure import sample_grid
 from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
 from workflow_scripts import cli
 

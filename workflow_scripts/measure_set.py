@@ -1,4 +1,4 @@
-"""One metric that judges a set of images as a whole, for each seed and with each twentieth of the prompts left out."""
+"""One metric that judges a set of images as a whole, and with each twentieth of the prompts left out; also seed by seed."""
 
 import argparse
 from importlib import import_module
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fcr_core.features import feature_files
 from fcr_core.measurements import write_rows
-from fcr_core.metrics.left_out import replicates
+from fcr_core.metrics.left_out import over_seeds
 from fcr_core.metrics.metric import metrics_of, named
 from workflow_scripts import cli
 
@@ -18,8 +18,7 @@ def work(args: argparse.Namespace) -> None:
     real = feature_files.read(args.reference, record=sampled.record)
     rows = [
         {"metric": name, "seed": seed, "group": group, "value": value}
-        for seed, features in zip(args.seeds, sampled[array], strict=True)
-        for group, values in replicates(metric, features, real[array])
+        for seed, group, values in over_seeds(metric, sampled[array], real[array], args.seeds)
         for name, value in named(metric, values, sampled.record["extractor"]).items()
     ]
     write_rows(args.out, None, rows)

@@ -17,6 +17,7 @@ METRIC = Metric(
     range=(float("-inf"), float("inf")),
     needs="pool",
     source="Binkowski et al., 2018, arXiv 1801.01401",
+    unbiased=True,
 )
 
 

@@ -23,6 +23,7 @@ class Metric:
     range: tuple[float, float]
     needs: str  # the array of a feature file ("pool", "logits", "image"), or what else it takes
     source: str
+    unbiased: bool = False  # its expectation is the same at every number of images
 
     def name(self, network: str = "") -> str:
         """The metric's name in tables: formula and network; without one for a metric of pixels or latents."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from fcr_core.recipe_criteria import DISTANCES
 from fcr_core.report.numbers import number
 from fcr_core.report.results import Results, kind_of
 
 SHOWN, EXTREMES = 8, 3
+LARGEST = 160
 
 
 @dataclass
@@ -24,12 +27,23 @@ class ImagePool:
     known: dict[str, int] = field(default_factory=dict)
 
     def add(self, file: Path) -> int:
-        content = file.read_bytes()
+        content = png_of(file)
         digest = hashlib.sha256(content).hexdigest()
         if digest not in self.known:
             self.known[digest] = len(self.uris)
             self.uris.append("data:image/png;base64," + base64.b64encode(content).decode())
         return self.known[digest]
+
+
+def png_of(file: Path) -> bytes:
+    """The file's bytes, or those of a smaller PNG where the image is larger than the page shows it on a fine screen."""
+    with Image.open(file) as image:
+        if max(image.size) <= LARGEST:
+            return file.read_bytes()
+        image.thumbnail((LARGEST, LARGEST))
+        smaller = io.BytesIO()
+        image.save(smaller, "png")
+    return smaller.getvalue()
 
 
 @dataclass(frozen=True)
