@@ -9,7 +9,11 @@ RUN := . $(VENV)/bin/activate &&
 # As in the Snakefile: glibc would give every large tensor back to the kernel.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
 
-.PHONY: exp1 ablations test test-cluster setup backbone benchmark
+# What `make plan` reckons for, and with how many GPUs (on a CPU: jobs) at once.
+CONFIG ?= config.yaml
+GPUS ?= 1
+
+.PHONY: exp1 ablations plan test test-cluster setup backbone benchmark
 .DEFAULT_GOAL := exp1
 
 exp1: $(READY) ## the table and figures of Experiment 1
@@ -18,6 +22,9 @@ exp1: $(READY) ## the table and figures of Experiment 1
 ablations: $(READY) ## the ablation grid, its mechanism, and the verdicts on every recipe of the recipe table
 	$(RUN) python benchmarks/ablation_time.py
 	$(RUN) snakemake --cores all results/figures/ablation_grid.png results/recipe_table.csv results/figures/recipe_samples.png results/recipe_report.html
+
+plan: $(READY) ## what CONFIG=... will cost before it runs: jobs, hours, money, disk, memory, the critical path
+	$(RUN) python -m workflow_scripts.plan $(CONFIG) --gpus $(GPUS)
 
 test: $(READY) ## formatting, types, unit tests and a tiny run of the real DAG
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy

@@ -4,6 +4,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 from fcr_core import variations as rows

@@ -18,6 +18,7 @@ def folders_of(files):
     return [str(Path(file).parent) for file in files]
 
 
+@cache  # once a script, not once a job: half of the time that the largest DAG took
 def script(name, *more):
     """The hash of a script's code and of everything it imports; a change of it reruns the rule."""
     return code_hash(f"workflow_scripts/{name}.py", *more)
