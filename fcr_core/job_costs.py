@@ -43,7 +43,7 @@ class JobCost:
 
     flops: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
-    written: dict[str, float] = field(default_factory=dict)
+    written: Mapping[str, float] = field(default_factory=dict)
     scratch: float = 0.0
 
 
@@ -57,7 +57,16 @@ def step_factor(recipe: Recipe) -> float:
 
 
 def sample(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    row, images = e.sampled[w["variation"]], e.images_of(w["variation"])
+    return drawn(e, w["variation"], e.images_of(w["variation"]))
+
+
+def sample_shard(e: Experiment, w: Mapping[str, str]) -> JobCost:
+    left = e.images_of(w["variation"]) - int(w["start"])
+    return drawn(e, w["variation"], min(left, e.config["sampling"]["shard"]))
+
+
+def drawn(e: Experiment, variation: str, images: int) -> JobCost:
+    row = e.sampled[variation]
     flops = e.launched(images, e.config["sampling"]["batch"]) * (e.sampling(plan_of_row(row), row.steps) + e.networks.decode)
     samples, latents = e.png(images), 4 * images * e.networks.latent
     return JobCost({"fp32": flops}, written={"samples": samples, "latents": latents}, scratch=samples + latents)
@@ -196,13 +205,14 @@ def imports_alone(e: Experiment, w: Mapping[str, str]) -> JobCost:
 
 
 SECONDS_LONG = (
-    "all", "ablation_tables", "backbone_card", "build_report", "explain_columns", "measure_image_text", "measure_real",
-    "plot_ablations", "plot_plane", "plot_samples", "plot_tradeoff", "prepare_data", "recipe_criteria", "select_prompts",
-    "select_search_prompts", "table", "train_lit",
+    "all", "ablation_tables", "backbone_card", "build_report", "explain_columns", "export_model", "measure_image_text",
+    "measure_real", "merge_samples", "plot_ablations", "plot_plane", "plot_samples", "plot_tradeoff", "prepare_data",
+    "recipe_criteria", "select_prompts", "select_search_prompts", "table", "train_lit",
 )  # fmt: skip
 COSTS: dict[str, Callable[[Experiment, Mapping[str, str]], JobCost]] = {
     **dict.fromkeys(SECONDS_LONG, imports_alone),
-    **{rule: lambda e, w, seconds=seconds: JobCost(seconds=seconds) for rule, seconds in PRETRAINING_SECONDS.items()},
+    "pretrain_unet": lambda e, w: JobCost(seconds=PRETRAINING_SECONDS["pretrain_unet"]),
+    "pretrain_vae": lambda e, w: JobCost(seconds=PRETRAINING_SECONDS["pretrain_vae"]),
     "download_laion": download_laion,
     "encode_data": encode_data,
     "encode_for_pretraining": lambda e, w: encode(e, "twemoji", e.images_in("twemoji", "train"), False),
@@ -216,6 +226,7 @@ COSTS: dict[str, Callable[[Experiment, Mapping[str, str]], JobCost]] = {
     "real_features": real_features,
     "sample": sample,
     "sample_features": sample_features,
+    "sample_shard": sample_shard,
     "sample_trajectories": sample_trajectories,
     "sampler_plane": sampler_plane,
     "search_key_steps": search_key_steps,

@@ -103,9 +103,18 @@ def test_factors_are_those_measured(fields, factor):
 
 def test_every_rule_has_a_cost_and_every_cost_a_rule():
     text = "\n".join(file.read_text() for file in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")])
-    rules = set(re.findall(r"^(?:rule|checkpoint) (\w+):", text, re.MULTILINE))
-    rules |= set(re.findall(r"^use rule \w+ as (\w+) with:", text, re.MULTILINE))
+    rules = set(re.findall(r"^ *(?:rule|checkpoint) (\w+):", text, re.MULTILINE))
+    rules |= set(re.findall(r"^ *use rule \w+ as (\w+) with:", text, re.MULTILINE))
     assert rules == set(COSTS)
+
+
+def test_shards_cost_what_one_job_does(experiment):
+    whole = cost_of(experiment, "sample", {"variation": "FD-5", "seed": "0"})
+    sampling = experiment.config["sampling"] | {"shard": experiment.config["data"]["prompts"] // 2}
+    sharded = replace(experiment, config=experiment.config | {"sampling": sampling})
+    starts = range(0, experiment.config["data"]["prompts"], sampling["shard"])
+    parts = [cost_of(sharded, "sample_shard", {"variation": "FD-5", "seed": "0", "start": str(start)}) for start in starts]
+    assert len(parts) > 1 and sum(part.written["samples"] for part in parts) == pytest.approx(whole.written["samples"])
 
 
 def test_a_forgotten_rule_is_named(experiment):
