@@ -19,6 +19,15 @@ FINETUNE = Path("results/finetune/pocket/lambda0.10/seed0")
 SECONDS_DOWN = 15
 
 
+def smoke_workspace(folder: Path) -> Workspace:
+    """The smoke configuration, with fine-tunes long enough to be interrupted behind a checkpoint."""
+    workspace = Workspace.create(folder)
+    config = workspace.read_config()
+    config["finetune"]["steps"] = 12
+    workspace.write_config(config)
+    return workspace
+
+
 def run_to_the_end(workspace: Workspace, command: str) -> None:
     result = workspace.bash(command)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
@@ -27,7 +36,7 @@ def run_to_the_end(workspace: Workspace, command: str) -> None:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory) -> Workspace:
     """The smoke DAG run on this machine."""
-    workspace = Workspace.create(tmp_path_factory.mktemp("local") / "fcr")
+    workspace = smoke_workspace(tmp_path_factory.mktemp("local") / "fcr")
     run_to_the_end(workspace, "snakemake --cores 2")
     return workspace
 
@@ -74,6 +83,6 @@ class ClusterRun:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory) -> Iterator[ClusterRun]:
     with service("slurm", tmp_path_factory.mktemp("slurm") / "state") as folder:
-        run = ClusterRun(Workspace.create(tmp_path_factory.mktemp("cluster") / "fcr"), folder)
+        run = ClusterRun(smoke_workspace(tmp_path_factory.mktemp("cluster") / "fcr"), folder)
         run.go()
         yield run

@@ -33,7 +33,7 @@ def restart_controller(folder: Path, seconds_down: float) -> None:
 def jobs() -> pd.DataFrame:
     """One row a SLURM job, in the order of submission; `name` is `rule_{rule}...` or `rule_{group}_{rule}`."""
     text = subprocess.run(
-        ["sacct", "--allocations", "--parsable2", "--noheader", "--format", ",".join(COLUMNS)],
+        ["sacct", "--allocations", "--parsable2", "--noheader", "--starttime", "now-1days", "--format", ",".join(COLUMNS)],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     rows = [line.split("|") for line in text.splitlines()]

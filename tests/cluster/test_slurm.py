@@ -21,20 +21,21 @@ def test_the_table_is_that_of_the_local_run_byte_for_byte_but_for_times(local, c
 
 
 def test_every_job_ran_in_slurm(cluster):
-    rules = set(cluster.jobs["name"].str.extract(r"rule_(?:measure_)?(\w+?)(?:_wildcards_.*)?$")[0])
+    rules = set(cluster.jobs["name"].str.extract(r"rule_(\w+?)(?:_wildcards|$)")[0])
     assert {"prepare_data", "finetune", "sample", "table", "plot_tradeoff"} <= rules
     assert cluster.workspace.planned() == {}
 
 
 def test_a_cancelled_fine_tune_is_submitted_again_and_goes_on_from_its_checkpoint(cluster):
     tries = cluster.jobs[cluster.jobs["name"].str.startswith("rule_finetune_wildcards_lambda0.10")]
-    assert tries["state"].str.split().str[0].tolist() == ["CANCELLED", "COMPLETED"] and tries["id"].iloc[0] == cluster.cancelled
-    assert "resuming at step 2" in (cluster.workspace.folder / "logs" / "finetune" / "lambda0.10_seed0.log").read_text()
+    assert tries["id"].iloc[0] == cluster.cancelled and tries["state"].iloc[0].startswith("CANCELLED")
+    assert tries["state"].iloc[-1] == "COMPLETED"
+    assert re.search(r"resuming at step \d+", (cluster.workspace.folder / "logs/finetune/lambda0.10_seed0.log").read_text())
 
 
 def test_a_job_that_exceeds_its_memory_is_submitted_again_with_more(cluster):
     tries = cluster.jobs[cluster.jobs["name"].str.startswith("rule_train_lit")]
-    assert tries["memory"].tolist() == ["400M", "3200M"] and tries["state"].iloc[1] == "COMPLETED"
+    assert tries["memory"].tolist()[:2] == ["400M", "3200M"] and tries["state"].iloc[-1] == "COMPLETED"
     logs = (cluster.workspace.folder / ".snakemake" / "slurm_logs").glob(f"rule_train_lit/*/{tries['id'].iloc[0]}.log")
     assert "exceeded memory limit" in next(logs).read_text()
 
@@ -46,7 +47,7 @@ def test_no_gpu_is_held_by_two_jobs_at_once(cluster):
 
 
 def test_jobs_that_ran_while_the_controller_restarted_are_not_lost(cluster):
-    back = pd.Timestamp(cluster.controller_back, unit="s")
+    back = pd.Timestamp.fromtimestamp(cluster.controller_back)
     during = (pd.to_datetime(cluster.jobs["start"], errors="coerce") < back) & (pd.to_datetime(cluster.jobs["end"]) > back)
     assert (cluster.jobs[during]["state"] == "COMPLETED").any()
 

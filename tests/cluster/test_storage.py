@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from ..workspace import Workspace
-from .conftest import FINETUNE, run_to_the_end
+from .conftest import FINETUNE, run_to_the_end, smoke_workspace
 from .services import service
 
 SERVER = {"ENDPOINT_URL": "http://127.0.0.1:16900", "ACCESS_KEY": "fcr:fcr", "SECRET_KEY": "loopback"}
@@ -32,7 +32,7 @@ def bucket(tmp_path_factory) -> Iterator[Any]:
 def machines(bucket, tmp_path_factory) -> list[Workspace]:
     """Two machines that share the store and a scratch volume: the first has fine-tuned, the second has sampled and measured."""
     folder = tmp_path_factory.mktemp("s3")
-    machines = [Workspace.create(folder / name) for name in ("first", "second")]
+    machines = [smoke_workspace(folder / name) for name in ("first", "second")]
     command = f"snakemake --profile profiles/s3 --local-storage-prefix {folder}/scratch --cores 2 -- "
     run_to_the_end(machines[0], command + str(WEIGHTS))
     run_to_the_end(machines[1], command + " ".join(f"'{name}'" for name in MEASURED))
