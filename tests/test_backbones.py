@@ -21,7 +21,7 @@ from fcr_core.pipelines import load_pipeline, load_scheduler, load_unet
 from fcr_core.recipe import Recipe
 from fcr_core.sampling import Sampler, initial_noise, latent_shape, sample_latents, sample_to_folder, sampling_inputs
 from fcr_core.training import TrainingRun
-from workflow_scripts import measure_efficiency, measure_variance
+from workflow_scripts import encode_data, finetune, measure_efficiency, measure_variance, sample
 
 from .random_pipelines import TINY_UNET, write_lora, write_motion_adapter, write_pipeline
 
@@ -148,6 +148,21 @@ def test_cost_and_feature_variance_are_measured(locations, data, tmp_path, task)
     measure_variance.work(SimpleNamespace(**shared, **variance, out=tmp_path / "variance.parquet"))
     rows = pd.read_parquet(tmp_path / "variance.parquet")
     assert len(rows) == 3 * 2 * 2 and rows["value"].gt(0).all()
+
+
+@pytest.mark.parametrize("task", ["v_prediction", "inpaint", "video"])
+def test_the_scripts_go_from_data_to_samples_of_a_fine_tuned_model(locations, data, tmp_path, task):
+    location, train_set, drawn = locations(task), tmp_path / "set.safetensors", tmp_path / "drawn"
+    encode_data.work(SimpleNamespace(pipeline=location, data=data, images=4, mirror=True, out=train_set))
+    training = f"--pipeline {location} --train-set {train_set} --steps 2 --batch 2 --lr 1e-5 --seed 0 --out {tmp_path / 'tuned'}"
+    finetune.work(finetune.make_parser("").parse_args([*training.split(), "--recipe", '{"lam": 0.1}']))
+    sampling = f"--pipeline {location} --unet {tmp_path / 'tuned' / 'unet'} --prompts {data / 'prompts.parquet'} --count 3"
+    sampling += f" --guidance 3 --seed 0 --out {drawn}" + (f" --data {data}" if task == "inpaint" else "")
+    fields = '{"scheduler": "ddim", "steps": 10, "stride": 10}'
+    sample.work(sample.make_parser().parse_args([*sampling.split(), "--sampler", fields]))
+    ids = pd.read_parquet(drawn / "manifest.parquet")["prompt_id"].tolist()
+    assert ids == pd.read_parquet(data / "prompts.parquet")["prompt_id"].tolist()[:3]
+    assert all((drawn / f"{prompt_id}.png").exists() for prompt_id in ids) and np.isfinite(np.load(drawn / "latents.npy")).all()
 
 
 def test_low_rank_weights_are_folded_in_once(locations):
