@@ -112,10 +112,7 @@ rule ablation_tables:
     params:
         code=script("ablation_tables"),
         cells=lambda wildcards, input: json.dumps(
-            {
-                recipe: [copy_of(cell, [*input.cells, input.base]) for cell in cells]
-                for recipe, cells in CELLS_OF.items()
-            }
+            {recipe: [copy_of(cell, input) for cell in cells] for recipe, cells in CELLS_OF.items()}
         ),
         plan=rows.ablation_goal(config),
     shell:
