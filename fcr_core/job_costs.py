@@ -47,6 +47,10 @@ class JobCost:
     scratch: float = 0.0
 
 
+# (experiment, wildcards of the job) -> its cost
+Cost = Callable[[Experiment, Mapping[str, str]], JobCost]
+
+
 def step_factor(recipe: Recipe) -> float:
     """Cost of a step against one of plain fine-tuning, as measured: docs/recipe.md, "What a fine-tune step costs"."""
     if recipe.trains == "decoder":
@@ -140,7 +144,7 @@ def sampler_plane(e: Experiment, w: Mapping[str, str]) -> JobCost:
     return JobCost({"fp32": drawn + timed}, pairs * e.networks.pixels * PAIR_SECONDS_A_PIXEL, scratch=pairs * each)
 
 
-def encode(e: Experiment, dataset: str, count: int, mirrored: bool) -> JobCost:
+def encode(e: Experiment, count: int, mirrored: bool) -> JobCost:
     copies = 1 + mirrored
     size = count * (4 * copies * e.networks.latent + 2 * e.networks.text)
     return JobCost({"fp32": copies * count * e.networks.encode}, written={"encoded training set": size})
@@ -149,12 +153,12 @@ def encode(e: Experiment, dataset: str, count: int, mirrored: bool) -> JobCost:
 def encode_data(e: Experiment, w: Mapping[str, str]) -> JobCost:
     data = e.config["data"]
     count = data.get("train_images") or e.images_in(w["dataset"], "train")
-    return encode(e, w["dataset"], count, data.get("mirror", False))
+    return encode(e, count, data.get("mirror", False))
 
 
 def extracted(e: Experiment, extractor: str, images: int) -> JobCost:
     precision = e.config["metrics"]["precision"]
-    rows = {"features": 4 * images * EXTRACTOR_WIDTH[extractor]}
+    rows = {"features": 4.0 * images * EXTRACTOR_WIDTH[extractor]}
     return JobCost({precision: images * EXTRACTOR_FLOPS[extractor]}, written=rows)
 
 
@@ -168,7 +172,7 @@ def real_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
 
 def text_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
     texts = sum(e.images_in(w["dataset"], split) for split in ("train", "test"))
-    written = {"features": 4 * texts * EXTRACTOR_WIDTH[w["extractor"]]}
+    written = {"features": 4.0 * texts * EXTRACTOR_WIDTH[w["extractor"]]}
     return JobCost({e.config["metrics"]["precision"]: texts * TEXT_FLOPS}, written=written)
 
 
@@ -190,6 +194,10 @@ def download_laion(e: Experiment, w: Mapping[str, str]) -> JobCost:
     return JobCost(seconds=images * DOWNLOAD_SECONDS, written={"downloaded images": images * DOWNLOAD_BYTES})
 
 
+def pretraining(rule: str) -> Cost:
+    return lambda e, w: JobCost(seconds=PRETRAINING_SECONDS[rule])
+
+
 def imports_alone(e: Experiment, w: Mapping[str, str]) -> JobCost:
     """Seconds, most of them imports."""
     return JobCost()
@@ -200,12 +208,12 @@ SECONDS_LONG = (
     "plot_ablations", "plot_plane", "plot_samples", "plot_tradeoff", "prepare_data", "recipe_criteria", "select_prompts",
     "select_search_prompts", "table", "train_lit",
 )  # fmt: skip
-COSTS: dict[str, Callable[[Experiment, Mapping[str, str]], JobCost]] = {
+COSTS: dict[str, Cost] = {
     **dict.fromkeys(SECONDS_LONG, imports_alone),
-    **{rule: lambda e, w, seconds=seconds: JobCost(seconds=seconds) for rule, seconds in PRETRAINING_SECONDS.items()},
+    **{rule: pretraining(rule) for rule in PRETRAINING_SECONDS},
     "download_laion": download_laion,
     "encode_data": encode_data,
-    "encode_for_pretraining": lambda e, w: encode(e, "twemoji", e.images_in("twemoji", "train"), False),
+    "encode_for_pretraining": lambda e, w: encode(e, e.images_in("twemoji", "train"), mirrored=False),
     "finetune": finetune,
     "measure_base": lambda e, w: cell(e, None, uncached=True),
     "measure_cell": measure_cell,
