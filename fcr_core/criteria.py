@@ -33,6 +33,9 @@ class Criterion:
         return "not met" if low > limit else "inconclusive"
 
 
+VERDICT_COLUMNS = ["criterion", "claim", "value", "low", "high", "lower_bound", "upper_bound", "verdict", "metric"]
+
+
 class Compared(NamedTuple):
     """A criterion, what was measured for it, and the metric that was compared ("" for cost)."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fcr_core.criteria import EXP1, Compared
+from fcr_core.criteria import EXP1, VERDICT_COLUMNS, Compared
 from fcr_core.measurements import group_of
 from fcr_core.metrics.left_out import ALL
 from fcr_core.metrics.registry import label
@@ -213,4 +213,4 @@ def criteria_table(
             ),
         ]
         rows += [{"variation": variation.name} | one.row() for one in compared]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["variation", *VERDICT_COLUMNS])

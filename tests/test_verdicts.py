@@ -83,3 +83,10 @@ def test_seeds_are_averaged_within_a_prompt_before_anything_is_judged():
     arm = Measurements(pd.DataFrame(per_prompt("st_lpips_alex_own", 1 + np.array([noise, -noise])), columns=COLUMNS))
     values = arm.per_prompt("st_lpips_alex_own").to_numpy()
     assert values == pytest.approx(np.ones(PROMPTS))
+
+
+def test_a_table_without_fine_tunes_has_no_verdicts_but_its_columns():
+    goal, _ = measured(0.0, 0.0, 0.01)
+    efficiency = pd.DataFrame({"sampler": ["FD-5"], "batch": [1], "repeat": [0], "seconds": [1.0], "peak_tensor_bytes": [1]})
+    table = criteria_table([GOAL], {GOAL.name: goal}, efficiency, GOAL, GOAL.name)
+    assert table.empty and {"variation", "criterion", "verdict", "metric"} <= {*table.columns}
