@@ -1,6 +1,8 @@
 """The `snakemake` command of the project's environment, alone: the workflow tests run it for real."""
 
+import asyncio
 import importlib.util
+import logging
 import os
 import socket
 import subprocess
@@ -8,6 +10,7 @@ import sys
 import time
 
 import pytest
+import snakemake_executor_plugin_slurm
 
 from .conftest import ROOT
 
@@ -88,3 +91,15 @@ def test_only_a_python_that_runs_snakemake_counts():
     assert not launcher.is_snakemake(["bash", "-c", "snakemake --cores 1"])
     assert not launcher.is_snakemake(["python", "-m", "workflow_scripts.sample"])
     assert not launcher.snakemake_at_work(ROOT / "tests" / f"no-such-folder-{os.getpid()}")
+
+
+@pytest.mark.parametrize("answer, states", [("7|CANCELLED by 1000", {"7": "CANCELLED"}), ("8|RUNNING", {"8": "RUNNING"})])
+def test_a_cancelled_slurm_job_has_a_state_that_the_plugin_knows(answer, states):
+    launcher.end_cancelled_jobs()
+    found, seconds = asyncio.run(snakemake_executor_plugin_slurm.query_job_status(f"echo '{answer}'", logging.getLogger()))
+    assert found == states and seconds > 0
+
+
+def test_a_failed_query_of_slurm_stays_one():
+    launcher.end_cancelled_jobs()
+    assert asyncio.run(snakemake_executor_plugin_slurm.query_job_status("false", logging.getLogger())) == (None, None)
