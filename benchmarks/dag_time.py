@@ -20,12 +20,12 @@ SEEDS = list(range(10))
 
 
 def largest(config: dict[str, Any]) -> dict[str, Any]:
-    """Every recipe by the sampler it is made for and by the grid's plans; a reuse decoder by its own alone."""
-    rows = list(config["recipe_table"]["rows"])
-    for name, recipe in config["recipes"].items():
-        own = {key: recipe[key] for key in ("stride", "cut", "reuse", "nodes") if key in recipe}
-        plans = [] if recipe.get("trains") == "decoder" else config["ablations"]["plans"]
-        rows += [{"stride": 10, **plan, "recipe": name} for plan in [own, *plans]]
+    """The table's rows and every recipe by the sampler that it is made for; the grid has every recipe by all of its plans."""
+    own = [
+        {"stride": 10, "recipe": name} | {key: recipe[key] for key in ("stride", "cut", "reuse", "nodes") if key in recipe}
+        for name, recipe in config["recipes"].items()
+    ]
+    rows = [*config["recipe_table"]["rows"], *own]
     return {"seeds": SEEDS, "ablations": {"recipes": "all", "seeds": SEEDS}, "recipe_table": {"rows": rows}}
 
 
