@@ -19,7 +19,7 @@ rule download_laion:
     conda:
         ENV
     resources:
-        mem_mb=8000,
+        mem_mb=growing(8000),
     params:
         out=subpath(output[0], parent=True),
         settings=lambda wildcards: [

@@ -14,7 +14,7 @@ from .services import service
 
 SERVER = {"ENDPOINT_URL": "http://127.0.0.1:16900", "ACCESS_KEY": "fcr:fcr", "SECRET_KEY": "loopback"}
 WEIGHTS = FINETUNE / "unet" / "diffusion_pytorch_model.safetensors"
-MEASURED = [f"results/metrics/{kind}/FCR(0.10)-FD-3.parquet" for kind in ("kid", "lit_score", "pairs")]
+MEASURED = [f"results/metrics/{kind}/FCR(0.10)-FD-3.parquet" for kind in ("kid", "image_text", "pairs")]
 
 
 @pytest.fixture(scope="module")
