@@ -52,8 +52,8 @@ def unets_of(recipe, seeds=SEEDS):
     """The weights that a recipe trained, one a seed; none for the base model."""
     if recipe is None:
         return []
-    unet = f"results/finetune/{BACKBONE}/{recipe}/seed{{seed}}/unet/diffusion_pytorch_model.safetensors"
-    return expand(unet, seed=seeds)
+    folder = f"results/finetune/{BACKBONE}/{recipe}"
+    return [f"{folder}/seed{seed}/unet/diffusion_pytorch_model.safetensors" for seed in seeds]
 
 
 def trajectories_of(recipe):
