@@ -20,6 +20,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import yaml
+from snakemake.utils import update_config
 
 from fcr_core import published
 from fcr_core.backbones import BACKBONES, Backbone
@@ -111,12 +112,12 @@ def predictions(keys: dict[str, str], settings: dict) -> dict[str, float]:
     backbone = BACKBONES[keys["backbone"]]
     networks = Networks(backbone.location(keys["backbone_source"], adapter=keys.get("backbone_adapter")), backbone.networks)
     sampling, finetune = settings["sampling"], settings["finetune"]
+    keys_of_memory = ("batch", "accumulate", "precision", "gradient_checkpointing")
     frames = FRAMES if backbone.task == "video" else 1
     plan = Plan(KeySteps.uniform(max(sampling["strides"])))
     drawn = sampling_memory(networks, plan, sampling["steps"], max(1, LAUNCH // frames))
-    trained = finetune_memory(networks, Recipe(lam=max(finetune["lambdas"])), finetune["batch"])
-    unet = trained.held / 2
-    found = {"sample": drawn.total, "finetune": trained.total, "finetune_validated": trained.total + drawn.held - unet}
+    trained = finetune_memory(networks, Recipe(lam=max(finetune["lambdas"])), **{key: finetune[key] for key in keys_of_memory})
+    found = {"sample": drawn.total, "finetune": trained.total, "finetune_validated": trained.total + drawn.held - trained.held}
     return {step: (total + LIBRARIES) / GIB for step, total in found.items()}
 
 
@@ -130,7 +131,10 @@ def report(name: str, width: int, threads: int) -> None:
         more: dict = {"threads": threads}
         if backbone.task != "text2image":
             more["finetune"] = {"validate_every": 0}
-        predicted = predictions(keys, yaml.safe_load(Path(CONFIGS[1]).read_text()))
+        settings: dict = {}
+        for file in CONFIGS:
+            update_config(settings, yaml.safe_load(Path(file).read_text()))
+        predicted = predictions(keys, settings)
         need, free = max(predicted.values()), psutil.virtual_memory().available / GIB
         if need + 1 > free:
             sys.exit(f"{name}: a fine-tune will need {need:.1f} GiB and {free:.1f} are free: stop other work, or give --width")

@@ -48,7 +48,7 @@ def fine_tune(networks: Networks, batch: int, recipe: Recipe, state: Path) -> tu
     parts = trained_parts(unet, recipe)
     loss = FineTuneLoss(unet, load_scheduler(networks.location), data, recipe, batch)
     run = TrainingRun(parts.learning, state, lr=1e-5, seed=0, ema_decay=0.0)
-    held = sum(p.nbytes for p in [*unet.parameters(), *run.ema.shadow_params])
+    held = sum(p.nbytes for p in unet.parameters())
     measured = held + peak_tensor_bytes(lambda: run.run(2, loss, 3, "fine-tune"))
     return finetune_memory(networks, recipe, batch).total, measured
 

@@ -83,7 +83,7 @@ class Inpainting(FromImages):
         pixels = to_pixels(images)
         mask = masks(prompt_ids, pixels.shape[-1])
         latents = encode_images(pipe.vae, pixels * (mask < 0.5))
-        return torch.cat([F.interpolate(mask, size=latents.shape[-2:]).to(latents.device), latents], 1)
+        return torch.cat([F.interpolate(mask, size=latents.shape[-2:]), latents], 1)
 
     def _from_channels(self, channels: torch.Tensor, prompt_ids: list[str], side: int) -> dict[str, torch.Tensor]:
         return {"mask_image": masks(prompt_ids, side), "masked_image_latents": channels[:, 1:]}
@@ -100,7 +100,7 @@ class Depth(FromImages):
     def channels(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
         parts = [images[part] for part in slices(len(images), BATCH)]
         maps = [pipe.prepare_depth_map(part, None, len(part), False, torch.float32, pipe.device) for part in parts]
-        return torch.cat(maps)
+        return torch.cat(maps).cpu()
 
     def _from_channels(self, channels: torch.Tensor, prompt_ids: list[str], side: int) -> dict[str, torch.Tensor]:
         return {"depth_map": channels[:, 0]}

@@ -25,15 +25,29 @@ def replacing(path: Path | str) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: writers such as `DataFrame.to_parquet` or `Image.save` choose the format by it.
     draft = path.with_name(f".{path.stem}.{os.getpid()}.draft{path.suffix}")
+    discard(draft)  # of a killed process with this number: in pods they repeat
     try:
         yield draft
         if draft.is_dir() and path.exists():
             shutil.rmtree(path)
         draft.replace(path)
     finally:
-        if draft.is_dir():
-            shutil.rmtree(draft)
-        draft.unlink(missing_ok=True)
+        discard(draft)
+
+
+def discard(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+def link_or_copy(file: Path | str, target: Path | str) -> None:
+    """A second name for the same bytes, where the file system has hard links."""
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copy(file, target)
 
 
 def write_json(path: Path | str, content: object) -> None:

@@ -10,14 +10,21 @@ import pandas as pd
 import torch
 from diffusers import DDIMScheduler
 from torch import nn
+from tqdm import tqdm
 
 from fcr_core.conditioning import beside, conditioning_of
 from fcr_core.encoder import Features, capture, encode, features_of, select_blocks
+from fcr_core.images import slices
+
+# Of each block, (T, N) for its T tensors and N images: mean squares of differences, and of the features themselves.
+Squares = dict[str, tuple[torch.Tensor, torch.Tensor]]
+# So that a network of full size on 512 px images fits.
+ENCODED_AT_ONCE = 16
 
 
 @torch.no_grad()
 def feature_variance(
-    unet: nn.Module,
+    unet: Any,
     scheduler: DDIMScheduler,
     latents: torch.Tensor,
     texts: torch.Tensor,
@@ -36,14 +43,22 @@ def feature_variance(
     strata = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     t = longest + (strata * (scheduler.config.num_train_timesteps - longest)).long()
     noise = torch.randn(latents.shape, generator=generator)
-    features = encode(unet, beside(scheduler.add_noise(latents, noise, t), channels), t, texts)
+    texts = texts.unflatten(0, (count, -1))  # frames of a clip have a text each
+
+    def encoded(part: slice, back: int) -> Features:
+        x = beside(scheduler.add_noise(latents[part], noise[part], t[part] - back), channels[part]).to(unet.device)
+        return encode(unet, x, (t[part] - back).to(unet.device), texts[part].flatten(0, 1).to(unet.device))
+
+    parts: dict[int, list[Squares]] = {delta: [] for delta in deltas}
+    for part in tqdm(slices(count, ENCODED_AT_ONCE), desc="feature variance", unit="batch"):
+        features = encoded(part, 0)
+        for delta in deltas:
+            parts[delta].append(squares(features, encoded(part, delta), part.stop - part.start))
     rows = []
     for delta in deltas:
-        earlier = encode(unet, beside(scheduler.add_noise(latents, noise, t - delta), channels), t - delta, texts)
-        for block, (mse, relative) in per_image_distances(features, earlier, count).items():
-            norm = torch.stack([mean_square(x, count) for x in features[block]]).mean(0).sqrt()
-            values = {"block": block, "mse": mse, "relative": relative, "norm": norm}
-            rows.append(pd.DataFrame({"image": range(count), "delta": delta, **values}))
+        for block, (gaps, powers) in joined(parts[delta]).items():
+            values = {"mse": gaps.mean(0), "relative": relative(gaps, powers), "norm": powers.mean(0).sqrt()}
+            rows.append(pd.DataFrame({"image": range(count), "delta": delta, "block": block, **values}))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -52,18 +67,24 @@ def mean_over_blocks(variance: pd.DataFrame) -> pd.DataFrame:
     return variance.groupby(["delta", "image"], as_index=False, sort=False)[["mse", "relative"]].mean()
 
 
-def per_image_distances(features: Features, earlier: Features, count: int) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Raw and relative mean squared difference of each of `count` images or clips, (N,), (N,), by block.
-
-    Averaged over the block's tensors as in the loss.
-    """
-    distances = {}
+def squares(features: Features, earlier: Features, count: int) -> Squares:
+    """Mean squared differences and mean squares of each of a block's tensors for `count` images or clips."""
+    found = {}
     for name in select_blocks(features):
-        pairs = list(zip(features[name], earlier[name], strict=True))
-        gaps = [mean_square(a - b, count) for a, b in pairs]
-        scaled = [gap / a.square().mean() for gap, (a, _) in zip(gaps, pairs, strict=True)]
-        distances[name] = torch.stack(gaps).mean(0), torch.stack(scaled).mean(0)
-    return distances
+        gaps = [mean_square(a - b, count) for a, b in zip(features[name], earlier[name], strict=True)]
+        powers = [mean_square(a, count) for a in features[name]]
+        found[name] = torch.stack(gaps).cpu(), torch.stack(powers).cpu()
+    return found
+
+
+def joined(parts: list[Squares]) -> Squares:
+    """One of several, with the images of all."""
+    return {name: (torch.cat([p[name][0] for p in parts], 1), torch.cat([p[name][1] for p in parts], 1)) for name in parts[0]}
+
+
+def relative(gaps: torch.Tensor, powers: torch.Tensor) -> torch.Tensor:
+    """(N,) of `Squares`: each tensor's difference by its own mean square over all images; the mean over tensors."""
+    return (gaps / powers.mean(1, keepdim=True)).mean(0)
 
 
 def mean_square(x: torch.Tensor, count: int) -> torch.Tensor:
@@ -84,8 +105,8 @@ def feature_drift(unet: nn.Module, sample: Callable[[], Any]) -> np.ndarray:
         features = features_of(unet, outputs)
         if previous:
             rows = len(features["mid"][0])
-            relative = [relative for _, relative in per_image_distances(features, previous, rows).values()]
-            drifts.append(float(torch.stack(relative).mean()))
+            found = squares(features, previous, rows)
+            drifts.append(float(torch.stack([relative(*both) for both in found.values()]).mean()))
         previous.update(features)
 
     with capture(unet) as outputs:

@@ -110,24 +110,29 @@ def finetune_memory(
     size: int | None = None,
     precision: str = "fp32",
     lora_rank: int = 16,
+    accumulate: int = 1,
+    ema: float = 0.0,
+    gradient_checkpointing: bool = False,
 ) -> PeakMemory:
-    """Of a fine-tune by `recipe`; `size` is the side of the latents, by default the UNet's own.
+    """Of a fine-tune by `recipe` with AdamW in float32; `size` is the side of the latents, by default the UNet's own.
 
     The latents of the whole training set are not in it. Raises `ValueError` for a recipe with terms on trajectories.
     """
     if recipe.needs_trajectories:
         raise ValueError("memory is planned for recipes without trajectories: those with them decode groups of any length")
     unet = networks.unet().train()
+    if gradient_checkpointing:
+        unet.enable_gradient_checkpointing()
     parts = trained_parts(unet, recipe, lora_rank)
     with FakeTensorMode(allow_non_fake_inputs=True):
         without_content(unet)
         trained = [p for p in parts.learning.parameters() if p.requires_grad]
         loss = FineTuneLoss(unet, DDIMScheduler(), batch_of(unet, batch, tokens, size), recipe, batch)
         optimizer = torch.optim.AdamW(trained, lr=1e-5)
-        averaged = sum(p.nbytes for p in trained)  # the trainer keeps them at any decay
+        averaged = sum(p.nbytes for p in trained) if ema else 0
         held = bytes_of(unet) * (2 if recipe.preserve else 1) + averaged
-        # In the second step the moments are there while activations are.
-        return PeakMemory(held, peak_tensor_bytes(partial(two_steps, loss, optimizer, trained, AUTOCAST[precision])))
+        steps = partial(two_steps, loss, optimizer, trained, AUTOCAST[precision], min(accumulate, 2))
+        return PeakMemory(held, peak_tensor_bytes(steps))
 
 
 def batch_of(unet: Any, batch: int, tokens: int, size: int | None) -> Shapes:
@@ -136,11 +141,13 @@ def batch_of(unet: Any, batch: int, tokens: int, size: int | None) -> Shapes:
     return Shapes(torch.empty(batch, config.in_channels, side, side), text, text[:1], [])
 
 
-def two_steps(loss: FineTuneLoss, optimizer: Any, trained: list[nn.Parameter], dtype: torch.dtype | None) -> None:
+def two_steps(loss: FineTuneLoss, optimizer: Any, trained: list[nn.Parameter], dtype: torch.dtype | None, passes: int) -> None:
+    """In the second step the optimizer's moments are there while activations are, in its second pass also gradients."""
     for _ in range(2):
-        with torch.autocast("cpu", dtype, enabled=dtype is not None):
-            value, _ = loss.total(torch.Generator())
-        value.backward()
+        for _ in range(passes):
+            with torch.autocast("cpu", dtype, enabled=dtype is not None):
+                value, _ = loss.total(torch.Generator())
+            value.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

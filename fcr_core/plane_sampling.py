@@ -14,11 +14,10 @@ from PIL import Image
 from fcr_core.efficiency import UNetFlops, flop_limit, passes
 from fcr_core.features import stlpips_alex
 from fcr_core.files import replacing
-from fcr_core.images import slices
 from fcr_core.latency import measure_latency
 from fcr_core.metrics import latent_mse
 from fcr_core.plane import Point
-from fcr_core.sampling import Sampler, initial_noise, latent_shape, launch, launch_size, sample_latents
+from fcr_core.sampling import Sampler, draw, initial_noise, latent_shape, sample_latents
 
 SEED = 0
 
@@ -27,15 +26,18 @@ def sampler_of(point: Point, guidance: float) -> Sampler:
     return Sampler(point.scheduler, point.steps, point.stride, guidance, point.cut, point.reuse, point.nodes, point.live)
 
 
-def draw(pipe: StableDiffusionPipeline, prompts: pd.DataFrame, sampler: Sampler, file: Path, decoder: Any = None) -> None:
+def draw_to_file(
+    pipe: StableDiffusionPipeline,
+    prompts: pd.DataFrame,
+    sampler: Sampler,
+    file: Path,
+    decoder: Any = None,
+    data: Path | None = None,
+) -> None:
     """An .npz of `latents` (N, C, h, w) and `images` (N, H, W, 3) of all prompts, paired with every other sampler's."""
-    noise = initial_noise(prompts["prompt_id"].tolist(), SEED, latent_shape(pipe))
-    texts = prompts["prompt"].tolist()
-    launches = [launch(pipe, texts[part], noise[part], sampler, decoder) for part in slices(len(prompts), launch_size(pipe))]
-    latents = np.concatenate([latents.float().cpu().numpy() for latents, _ in launches])
-    images = np.stack([np.asarray(image) for _, made in launches for image in made])
+    latents, images = draw(pipe, prompts, sampler, SEED, decoder, data)
     with replacing(file) as draft:
-        np.savez(draft, latents=latents, images=images)
+        np.savez(draft, latents=latents.float().cpu().numpy(), images=np.stack([np.asarray(image) for image in images]))
 
 
 def distance(file: Path, uncached: Path) -> pd.DataFrame:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from tqdm import tqdm
 from fcr_core.cache import EncoderCache
 from fcr_core.conditioning import conditioning_of
 from fcr_core.data.prepared import images_of
-from fcr_core.files import replacing
+from fcr_core.files import link_or_copy, replacing
 from fcr_core.images import slices
 from fcr_core.schedule import KeySteps, Plan
 
@@ -172,14 +170,14 @@ def sample_to_folder(
         part = partial / f"batch-{start:06d}"
         if not part.exists():
             rows = prompts.iloc[start : start + batch]
-            _write_batch(rows, _drawn(pipe, rows, sampler, seed, decoder, data), seed, part)
+            _write_batch(rows, draw(pipe, rows, sampler, seed, decoder, data), seed, part)
     merge_folders([partial / f"batch-{start:06d}" for start in starts], folder)
 
 
-def _drawn(
-    pipe: Any, prompts: pd.DataFrame, sampler: Sampler, seed: int, decoder: Any, data: Path | None
+def draw(
+    pipe: Any, prompts: pd.DataFrame, sampler: Sampler, seed: int, decoder: Any = None, data: Path | None = None
 ) -> tuple[torch.Tensor, list[Image.Image]]:
-    """Latents and images of all prompts, launch by launch."""
+    """Latents (N, C, h, w) and images of all prompts, launch by launch; arguments as for `sample_to_folder`."""
     ids, texts, size = prompts["prompt_id"].tolist(), prompts["prompt"].tolist(), launch_size(pipe)
     noise = initial_noise(ids, seed, latent_shape(pipe))
     launches = []
@@ -220,11 +218,3 @@ def merge_folders(parts: list[Path], folder: Path) -> None:
     merged.flush()
     manifest = pd.concat([pd.read_parquet(part / "manifest.parquet") for part in parts], ignore_index=True)
     manifest.to_parquet(folder / "manifest.parquet", index=False)
-
-
-def link_or_copy(file: Path, target: Path) -> None:
-    """A second name for the same bytes, where the file system has hard links."""
-    try:
-        os.link(file, target)
-    except OSError:
-        shutil.copy(file, target)

@@ -69,8 +69,8 @@ class TrainingRun:
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         make = OPTIMIZERS[self.algorithm]
         self.optimizer = make(self.trained, lr=self.lr, betas=(0.9, 0.999), weight_decay=self.weight_decay)
-        # decay(n) = min(ema_decay, (1 + n) / (10 + n)): usable after a few dozen steps.
-        self.ema = EMAModel(self.trained, decay=self.ema_decay)
+        # decay(n) = min(ema_decay, (1 + n) / (10 + n)): usable after a few dozen steps. At 0 the weights are their own average.
+        self.ema = EMAModel(self.trained, decay=self.ema_decay) if self.ema_decay else None
         self.device = next(self.model.parameters()).device.type
         self.workers = PartialState(cpu=self.device == "cpu")
         if self.accumulate % self.workers.num_processes:
@@ -105,8 +105,8 @@ class TrainingRun:
 
     def _parts(self) -> dict[str, Any]:
         """What a checkpoint holds the state of, by name."""
-        parts = {"model": self.model, "optimizer": self.optimizer, "ema": self.ema, "scaler": self.scaler}
-        return parts | ({"early": self.early} if self.early else {})
+        parts = {"model": self.model, "optimizer": self.optimizer, "ema": self.ema, "scaler": self.scaler, "early": self.early}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def run(self, steps: int, step_loss: StepLoss, checkpoint_every: int, name: str) -> None:
         """Train until `steps` optimizer steps are done in all, or stopped early; leaves the EMA (or best) weights in the model.
@@ -130,7 +130,8 @@ class TrainingRun:
                     self.save()
         if writer:
             writer.close()
-        self.ema.copy_to(self.trained)
+        if self.ema:
+            self.ema.copy_to(self.trained)
         if self.early:
             self.early.restore(self.trained)
         self.model.eval()
@@ -139,12 +140,16 @@ class TrainingRun:
         """Mini-validation with the EMA weights in the model."""
         if self.early is None or self.step % self.early.every:
             return
-        self.ema.store(self.trained)
-        self.ema.copy_to(self.trained)
+        start = time.perf_counter()
+        if self.ema:
+            self.ema.store(self.trained)
+            self.ema.copy_to(self.trained)
         self.model.eval()
         self.history[-1]["validation"] = self.early.update(self.trained)
         self.model.train()
-        self.ema.restore(self.trained)
+        if self.ema:
+            self.ema.restore(self.trained)
+        self.history[-1]["validation_seconds"] = time.perf_counter() - start
 
     def _lr_factor(self, steps: int) -> float:
         """Linear warm-up, constant, then linear to 0 over the last `cooldown` share of the steps."""
@@ -169,7 +174,8 @@ class TrainingRun:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        self.ema.step(self.trained)
+        if self.ema:
+            self.ema.step(self.trained)
         self.step += 1
         self.history.append({"step": self.step, **logged, "seconds": time.perf_counter() - start})
         return logged
@@ -207,9 +213,10 @@ class TrainingRun:
                 )
 
     def cost(self) -> dict[str, float]:
-        """Steps, hours as steps times the median time of a step (pauses and other work on the machine left out), and what they
-        take of the machine: `gpu_hours` on GPUs, else `cpu_core_hours`."""
-        hours = self.step * pd.DataFrame(self.history)["seconds"].median() / 3600
+        """Steps, hours as steps times the median time of a step (pauses and other work on the machine left out) and as many
+        validations, and what they take of the machine: `gpu_hours` on GPUs, else `cpu_core_hours`."""
+        history = pd.DataFrame(self.history).reindex(columns=["seconds", "validation_seconds"])
+        hours = (history.median().fillna(0) * [self.step, history["validation_seconds"].count()]).sum() / 3600
         on_cpu = self.device == "cpu"
         taken = hours * self.workers.num_processes * (torch.get_num_threads() if on_cpu else 1)
         return {"steps": self.step, "hours": round(hours, 4), "cpu_core_hours" if on_cpu else "gpu_hours": round(taken, 4)}

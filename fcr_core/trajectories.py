@@ -6,7 +6,7 @@ is a function of (x_key, t_i), so features of x_key can in principle yield the p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +20,35 @@ from fcr_core.files import replacing
 
 @dataclass(frozen=True)
 class Trajectories:
-    """`latents` (N, steps + 1, C, h, w) from the initial noise on, `texts` (N, L, D), `null_text` (1, L, D), guidance scale."""
+    """Of N runs of `steps` steps with one guidance scale: `latents`, `texts` (N, L, D), `null_text` (1, L, D).
+
+    `latents` are (N, steps + 1, C, h, w) from the initial noise on, or only the `ends` of the runs, (N, 2, C, h, w).
+    """
 
     latents: torch.Tensor
     texts: torch.Tensor
     null_text: torch.Tensor
     guidance: float
+    steps: int
 
-    @property
-    def steps(self) -> int:
-        return self.latents.shape[1] - 1
+    def every(self, count: int, first: int) -> Trajectories:
+        """Each `count`-th run from the one with number `first` on."""
+        return replace(self, latents=self.latents[first::count], texts=self.texts[first::count])
 
     def save(self, path: Path) -> None:
         """One safetensors file, float32: predictions are differences of neighbouring latents."""
         tensors = {"latents": self.latents, "texts": self.texts, "null_text": self.null_text}
+        about = {"guidance": str(self.guidance), "steps": str(self.steps)}
         with replacing(path) as draft:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, draft, metadata={"guidance": str(self.guidance)})
+            save_file({k: v.contiguous() for k, v in tensors.items()}, draft, metadata=about)
 
     @classmethod
     def load(cls, path: Path) -> Trajectories:
         """Read what `save` wrote."""
         with safe_open(path, "pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-            return cls(**tensors, guidance=float(file.metadata()["guidance"]))
+            about = file.metadata()
+            return cls(**tensors, guidance=float(about["guidance"]), steps=int(about["steps"]))
 
 
 def sample_trajectory(

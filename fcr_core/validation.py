@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
 from diffusers import StableDiffusionPipeline
 
 from fcr_core.cache import EncoderCache
@@ -26,3 +28,13 @@ def cached_distance(pipe: StableDiffusionPipeline, trajectories: Trajectories, p
             visited = sample_trajectory(pipe, texts, trajectories.null_text, noise, trajectories.steps, trajectories.guidance)
             ends.append(visited[:, -1])
     return (torch.cat(ends) - trajectories.latents[:, -1]).square().mean().item()
+
+
+def shared_distance(pipe: StableDiffusionPipeline, trajectories: Trajectories, plan: Plan, decoder: Any = None) -> float:
+    """`cached_distance`, shared out over the processes of `torchrun`: all get the same number, and so decide alike."""
+    workers = PartialState()
+    mine = trajectories.every(workers.num_processes, workers.process_index)
+    count = len(mine.latents)
+    total = torch.tensor([count * cached_distance(pipe, mine, plan, decoder), count], device=pipe.device)
+    distance, runs = reduce(total, "sum")
+    return (distance / runs).item()

@@ -87,6 +87,14 @@ def keys_of(variation):
     return [f"results/key_steps/{BACKBONE}/{variation.sampler}.json"] if variation.keys else []
 
 
+# What in-painting and depth draw from.
+PICTURES = [f"results/data/{EVAL}/prompts.parquet"] if BACKBONES[BACKBONE].draws_from_images else []
+
+
+def pictures_argument(files):
+    return [f"--data={folder}" for folder in folders_of(files.get("pictures", []))]
+
+
 def samples_of(variation, seeds=SEEDS):
     return [f"results/samples/{variation}/{EVAL}/clean/seed{seed}/manifest.parquet" for seed in seeds]
 

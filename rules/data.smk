@@ -112,6 +112,7 @@ rule encode_data:
         pipeline=PIPELINE,
         data=subpath(input[0], parent=True),
         images=TRAIN_IMAGES,
+        device=config["device"],
     shell:
         "python -m workflow_scripts.encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"

@@ -1,12 +1,15 @@
 # One fine-tune a (recipe, seed), and the trajectories of the base model that some learn from, are validated on, or by which key
 # steps are chosen.
 
-# How many for which purpose, and the seed that keeps them apart.
+# How many for which purpose, the seed that keeps them apart, and what is kept: those that are learned from whole, else the ends.
 TRAJECTORIES = {
-    "train": (config["finetune"]["trajectories"], 0),
-    "validation": (config["finetune"]["validation_prompts"], 1),
-    "key_search": (config["key_search"]["prompts"], 2),
+    "train": (config["finetune"]["trajectories"], 0, ""),
+    "validation": (config["finetune"]["validation_prompts"], 1, "--ends"),
+    "key_search": (config["key_search"]["prompts"], 2, "--ends"),
 }
+
+
+FINETUNE_GPUS = config["finetune"].get("gpus", 1)
 
 
 rule sample_trajectories:
@@ -39,12 +42,13 @@ rule sample_trajectories:
         source=lambda wildcards: "--prompts" if wildcards.purpose == "key_search" else "--train-set",
         n_trajectories=lambda wildcards: TRAJECTORIES[wildcards.purpose][0],
         seed=lambda wildcards: TRAJECTORIES[wildcards.purpose][1],
+        ends=lambda wildcards: TRAJECTORIES[wildcards.purpose][2],
         steps=config["sampling"]["steps"],
         guidance=config["sampling"]["guidance"],
         device=config["device"],
     shell:
         "python -m workflow_scripts.sample_trajectories --pipeline {params.pipeline:q} {params.source} {input:q}"
-        " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} --guidance {params.guidance} --device {params.device}"
+        " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} {params.ends} --guidance {params.guidance} --device {params.device}"
         " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
@@ -63,7 +67,9 @@ rule finetune:
         ENV
     threads: config["threads"]
     resources:
-        gpu=GPUS * config["finetune"].get("gpus", 1),
+        gpu=GPUS * FINETUNE_GPUS,
+        # Snakemake cuts `gpu` down to what `--resources` allows, without a word.
+        wanted=GPUS * FINETUNE_GPUS,
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
@@ -82,7 +88,9 @@ rule finetune:
         out=subpath(output[0], ancestor=2),
     # One process a GPU. Chosen here and not in `params`: with more GPUs at hand no fine-tune need run again.
     shell:
-        "launch=python; if [ {resources.gpu} -gt 1 ]; then launch='torchrun --standalone --nproc-per-node {resources.gpu}'; fi;"
+        "if [ {resources.gpu} -lt {resources.wanted} ]; then"
+        " echo 'config key finetune.gpus = {resources.wanted}: allow them, with --resources gpu={resources.wanted}' >&2; exit 1; fi;"
+        " launch=python; if [ {resources.gpu} -gt 1 ]; then launch='torchrun --standalone --nproc-per-node {resources.gpu}'; fi;"
         " $launch -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
         " {params.trajectories:q} --recipe {params.recipe:q} {params.training:q} --sampling-steps {params.sampling_steps}"
         " {params.pretraining:q} --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"

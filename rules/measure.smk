@@ -203,10 +203,11 @@ rule measure_variance:
         n_images=config["metrics"]["variance_images"],
         deltas=rows.deltas_of(config),
         seeds=SEEDS,
+        device=config["device"],
     shell:
         "python -m workflow_scripts.measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q}"
         " --data {params.data:q} --prompts {input.prompts:q} --count {params.n_images} --deltas {params.deltas}"
-        " --seeds {params.seeds} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " --seeds {params.seeds} --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_real:

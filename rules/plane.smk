@@ -3,7 +3,8 @@
 
 rule sampler_plane:
     input:
-        f"results/prompts/{EVAL}.parquet",
+        prompts=f"results/prompts/{EVAL}.parquet",
+        pictures=PICTURES,
     output:
         report(
             "results/sampler_plane.csv",
@@ -28,13 +29,14 @@ rule sampler_plane:
         versions=VERSIONS,
         weights=WEIGHTS,
         pipeline=PIPELINE,
+        pictures=lambda wildcards, input: pictures_argument(input),
         plane=json.dumps(config["plane"]),
         steps=config["sampling"]["steps"],
         guidance=config["sampling"]["guidance"],
         goal=f"FD-{config['plane']['strides'][0]}",
         device=config["device"],
     shell:
-        "python -m workflow_scripts.sampler_plane --pipeline {params.pipeline:q} --prompts {input:q} --plane {params.plane:q}"
+        "python -m workflow_scripts.sampler_plane --pipeline {params.pipeline:q} {params.pictures:q} --prompts {input.prompts:q} --plane {params.plane:q}"
         " --steps {params.steps} --guidance {params.guidance} --goal {params.goal} --device {params.device}"
         " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 

@@ -36,7 +36,7 @@ rule sample:
         prompts=f"results/prompts/{EVAL}.parquet",
         unet=lambda wildcards: unets_of(SAMPLED[wildcards.variation].recipe, [wildcards.seed]),
         key_steps=lambda wildcards: keys_of(SAMPLED[wildcards.variation]),
-        pictures=[f"results/data/{EVAL}/prompts.parquet"] if BACKBONES[BACKBONE].draws_from_images else [],
+        pictures=PICTURES,
     output:
         f"results/samples/{{variation}}/{EVAL}/clean/seed{{seed}}/manifest.parquet",
     log:
@@ -57,7 +57,7 @@ rule sample:
         pipeline=PIPELINE,
         unet=lambda wildcards, input: weights_argument(SAMPLED[wildcards.variation].recipe, input.get("unet", [])),
         key_steps=lambda wildcards, input: [f"--keys={file}" for file in input.get("key_steps", [])],
-        pictures=lambda wildcards, input: [f"--data={folder}" for folder in folders_of(input.get("pictures", []))],
+        pictures=lambda wildcards, input: pictures_argument(input),
         start=0,
         n_prompts=lambda wildcards: prompts_drawn(wildcards.variation),
         sampler=lambda wildcards: rows.sampler_json(SAMPLED[wildcards.variation]),

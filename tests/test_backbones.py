@@ -144,7 +144,7 @@ def test_cost_and_feature_variance_are_measured(locations, data, tmp_path, task)
     measure_efficiency.work(SimpleNamespace(**shared, **cost, out=tmp_path / "cost.parquet"))
     table = pd.read_parquet(tmp_path / "cost.parquet").groupby("sampler").first()
     assert (table["peak_tensor_bytes"] > 0).all() and table.loc["FD", "unet_flops"] < table.loc["plain", "unet_flops"]
-    variance = {"unets": [], "data": data, "count": 3, "deltas": [1, 10], "seeds": [0]}
+    variance = {"unets": [], "data": data, "count": 3, "deltas": [1, 10], "seeds": [0], "device": "cpu"}
     measure_variance.work(SimpleNamespace(**shared, **variance, out=tmp_path / "variance.parquet"))
     rows = pd.read_parquet(tmp_path / "variance.parquet")
     assert len(rows) == 3 * 2 * 2 and rows["value"].gt(0).all()
@@ -153,7 +153,7 @@ def test_cost_and_feature_variance_are_measured(locations, data, tmp_path, task)
 @pytest.mark.parametrize("task", ["v_prediction", "inpaint", "video"])
 def test_the_scripts_go_from_data_to_samples_of_a_fine_tuned_model(locations, data, tmp_path, task):
     location, train_set, drawn = locations(task), tmp_path / "set.safetensors", tmp_path / "drawn"
-    encode_data.work(SimpleNamespace(pipeline=location, data=data, images=4, mirror=True, out=train_set))
+    encode_data.work(SimpleNamespace(pipeline=location, data=data, images=4, mirror=True, device="cpu", out=train_set))
     training = f"--pipeline {location} --train-set {train_set} --steps 2 --batch 2 --lr 1e-5 --seed 0 --out {tmp_path / 'tuned'}"
     finetune.work(finetune.make_parser("").parse_args([*training.split(), "--recipe", '{"lam": 0.1}']))
     sampling = f"--pipeline {location} --unet {tmp_path / 'tuned' / 'unet'} --prompts {data / 'prompts.parquet'} --count 3"

@@ -31,7 +31,7 @@ def trajectories_of(pipe, plan=None, decoder=None) -> Trajectories:
     else:
         with EncoderCache(pipe, plan, decoder=decoder):
             latents = sample_trajectory(pipe, texts, null_text, noise, STEPS, GUIDANCE)
-    return Trajectories(latents, texts, null_text, GUIDANCE)
+    return Trajectories(latents, texts, null_text, GUIDANCE, STEPS)
 
 
 def other_decoder(pipe, cut: int):

@@ -40,7 +40,7 @@ def trajectories() -> Trajectories:
     """Of the right shape; what lies on them does not matter for a gradient."""
     generator = torch.Generator().manual_seed(1)
     latents, texts = torch.randn(3, STEPS + 1, 4, 8, 8, generator=generator), torch.randn(3, 3, 8, generator=generator)
-    return Trajectories(latents, texts, torch.zeros(1, 3, 8), guidance=3.0)
+    return Trajectories(latents, texts, torch.zeros(1, 3, 8), guidance=3.0, steps=STEPS)
 
 
 def built_loss(scheduler, data, trajectories, recipe, double=False, checkpointing=False):

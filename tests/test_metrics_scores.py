@@ -56,6 +56,8 @@ def test_recall_counts_images_whose_caption_is_near():
 def test_latent_mse_is_per_image():
     a, b = RNG.normal(size=(3, 4, 2, 2)), RNG.normal(size=(3, 4, 2, 2))
     assert latent_mse.per_image(a, b)[1] == pytest.approx(((a[1] - b[1]) ** 2).sum() / 16)
+    clips = [np.stack([latents] * 3, axis=2) for latents in (a, b)]
+    np.testing.assert_allclose(latent_mse.per_image(*clips), latent_mse.per_image(a, b))
 
 
 def test_the_drift_of_a_set_is_the_root_of_the_mean_square_of_its_images():

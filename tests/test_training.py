@@ -36,7 +36,7 @@ def trained(
         run = TrainingRun(unet, folder, lr=1e-3, seed=7, ema_decay=0.9, warmup=2, **options, early=early)
         loss = FineTuneLoss(unet, scheduler, data, recipe or Recipe(lam=lam), 4)
         run.run(steps, loss, checkpoint_every=2, name="test")
-    return unet.state_dict(), [{k: v for k, v in row.items() if k != "seconds"} for row in run.history]
+    return unet.state_dict(), [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in run.history]
 
 
 OPTIONS = [{}, {"accumulate": 2}, {"precision": "bf16"}, {"algorithm": "adamw8bit"}, {"checkpointing": True}]
@@ -69,6 +69,9 @@ def test_the_cost_counts_cores(tmp_path):
     run = TrainingRun(built("UNet2DCondition"), tmp_path, lr=1e-3, seed=7)
     run.step, run.history = 100, [{"seconds": seconds} for seconds in (36.0, 36.0, 3600.0)]
     assert run.cost() == {"steps": 100, "hours": 1.0, "cpu_core_hours": torch.get_num_threads()}
+    for row in run.history[:2]:
+        row["validation_seconds"] = 1800.0
+    assert run.cost()["hours"] == 2.0
 
 
 def test_accumulated_losses_make_the_gradient_of_their_mean(scheduler, data, tmp_path):
@@ -187,7 +190,9 @@ def test_a_training_set_survives_a_file(data, tmp_path):
     data.save(tmp_path / "set.safetensors")
     again = TrainingSet.load(tmp_path / "set.safetensors")
     assert torch.equal(again.latents, data.latents) and again.concepts == data.concepts
-    torch.testing.assert_close(again.texts, data.texts, rtol=1e-3, atol=1e-3)
+    assert again.texts.dtype == torch.float16
+    torch.testing.assert_close(again.texts.float(), data.texts, rtol=1e-3, atol=1e-3)
+    assert again.draw(4, torch.Generator())[1].dtype == torch.float32
 
 
 def test_v_prediction_has_its_own_target(unet, data):

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from fcr_core.schedule import KeySteps, Plan
-from fcr_core.validation import cached_distance
+from fcr_core.validation import cached_distance, shared_distance
 
 from .test_decoding import trajectories_of
 
@@ -13,3 +15,6 @@ def test_the_distance_is_that_of_the_cached_sampler_to_the_trajectories(pocket_p
     expected = (ends - wanted.latents[:, -1]).square().mean().item()
     assert cached_distance(pocket_pipe, wanted, plan) == pytest.approx(expected) and expected > 1e-4
     assert cached_distance(pocket_pipe, wanted, Plan(KeySteps.uniform(1))) < 1e-9
+    only_ends = replace(wanted, latents=wanted.latents[:, [0, -1]])
+    assert cached_distance(pocket_pipe, only_ends, plan) == pytest.approx(expected)
+    assert shared_distance(pocket_pipe, only_ends, plan) == pytest.approx(expected)

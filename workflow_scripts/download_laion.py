@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import shutil
 import time
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from huggingface_hub import is_offline_mode
 from fcr_core.data.fetch import Fetcher
 from fcr_core.data.laion import Filters, wanted_rows
 from fcr_core.data.shards import download_shards, in_words
-from fcr_core.files import replacing, write_json
+from fcr_core.files import link_or_copy, replacing, write_json
 from fcr_core.jobs import finished_by_another, partial_work, run_record
 from workflow_scripts import cli
 
@@ -44,7 +43,7 @@ def work(args: argparse.Namespace) -> None:
         log.warning("only %d of %d images: the links are used up; loosen data.laion", counts["success"], args.images)
     with replacing(args.out) as draft:
         # Links instead of copies: until the folder has its name, a kill leaves the shards where they were.
-        shutil.copytree(partial, draft, copy_function=os.link, ignore=shutil.ignore_patterns("settings.json", ".*"))
+        shutil.copytree(partial, draft, copy_function=link_or_copy, ignore=shutil.ignore_patterns("settings.json", ".*"))
         write_json(draft / "stats.json", {"tried": +counts, "left_out": +left_out})
         write_json(draft / "run.json", run_record(settings, started))
     shutil.rmtree(partial)

@@ -9,7 +9,7 @@ from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
-    encode_training_set(load_pipeline(args.pipeline), args.data, args.images, args.mirror).save(args.out)
+    encode_training_set(load_pipeline(args.pipeline).to(args.device), args.data, args.images, args.mirror).save(args.out)
 
 
 if __name__ == "__main__":
@@ -18,4 +18,5 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
     parser.add_argument("--images", type=int, help="encode so many, equally many of each concept; default: all")
     parser.add_argument("--mirror", action="store_true", help="also encode each image flipped left to right")
+    parser.add_argument("--device", default="cpu")
     cli.run(parser, work)

@@ -14,7 +14,7 @@ from fcr_core.pipelines import load_pipeline
 from fcr_core.recipe import Recipe
 from fcr_core.schedule import KeySteps, Plan
 from fcr_core.trajectories import Trajectories
-from fcr_core.validation import cached_distance
+from fcr_core.validation import shared_distance
 from workflow_scripts import cli, finetune
 
 
@@ -28,7 +28,7 @@ def early_stopping(args: argparse.Namespace, recipe: Recipe, parts: TrainedParts
     pipe = load_pipeline(args.pipeline).to(args.device)
     pipe.unet = parts.unet
     plan = Plan(KeySteps.uniform(recipe.stride), recipe.cut, recipe.reuse, recipe.nodes)
-    measure = partial(cached_distance, pipe, Trajectories.load(args.validation), plan, parts.decoder)
+    measure = partial(shared_distance, pipe, Trajectories.load(args.validation), plan, parts.decoder)
     return EarlyStopping(measure, args.validate_every, patience=args.patience)
 
 

@@ -9,13 +9,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from fcr_core.codehash import content_hash
+from fcr_core.conditioning import conditioning_of
 from fcr_core.data.prepared import images_of
 from fcr_core.files import replacing
-from fcr_core.images import to_pixels
 from fcr_core.jobs import partial_work, sha256_of
 from fcr_core.mechanism import feature_variance
-from fcr_core.pipelines import encode_images, encode_prompts, load_pipeline, load_reuse_decoder
-from fcr_core.plane_sampling import distance, draw
+from fcr_core.pipelines import encode_prompts, load_pipeline, load_reuse_decoder
+from fcr_core.plane_sampling import distance, draw_to_file
 from fcr_core.sampling import Sampler
 from workflow_scripts import cli
 
@@ -33,13 +33,13 @@ def work(args: argparse.Namespace) -> None:
     if args.unet or own is None:
         own = state / "uncached.npz"
         if not own.exists():
-            draw(pipe, prompts, Sampler("ddim", args.steps, 1, args.guidance), own)
+            draw_to_file(pipe, prompts, Sampler("ddim", args.steps, 1, args.guidance), own, data=args.data)
     rows = []
     for name, plan in tqdm(args.plans.items(), desc="samplers", unit="sampler"):
         file = state / f"{name}.npz"
         if not file.exists():
             decoder = load_reuse_decoder(pipe, plan["cut"], args.decoder) if args.decoder else None
-            draw(pipe, prompts, Sampler("ddim", args.steps, guidance=args.guidance, **plan), file, decoder)
+            draw_to_file(pipe, prompts, Sampler("ddim", args.steps, guidance=args.guidance, **plan), file, decoder, args.data)
         for kind, twin in (("own", own), ("base", args.base or own)):
             table = distance(file, twin).add_suffix(f"_{kind}").assign(prompt_id=prompts["prompt_id"].tolist())
             rows.append(table.melt("prompt_id", var_name="metric").assign(plan=name))
@@ -55,7 +55,7 @@ def work(args: argparse.Namespace) -> None:
 def variance_rows(pipe, prompts: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
     """σ²_Δ on the real images of the prompts: `metric` is variance, relative or norm, `plan` is `{block} {delta}`."""
     ids = prompts["prompt_id"].tolist()
-    latents = encode_images(pipe.vae, to_pixels(images_of(args.data, ids)))
+    latents = conditioning_of(pipe.unet).encode(pipe, images_of(args.data, ids), ids)
     texts = encode_prompts(pipe, prompts["prompt"].tolist())
     table = feature_variance(pipe.unet, pipe.scheduler, latents, texts, args.deltas, NOISE_SEED)
     table = table.assign(

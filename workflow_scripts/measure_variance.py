@@ -17,14 +17,14 @@ NOISE_SEED = 0
 
 def work(args: argparse.Namespace) -> None:
     prompts = pd.read_parquet(args.prompts).head(args.count)
-    pipe = load_pipeline(args.pipeline)
+    pipe = load_pipeline(args.pipeline).to(args.device)
     ids = prompts["prompt_id"].tolist()
     latents = conditioning_of(pipe.unet).encode(pipe, images_of(args.data, ids), ids)
     texts = encode_prompts(pipe, prompts["prompt"].tolist())
-    unets = [load_network(folder) for folder in args.unets] or [pipe.unet]
     rows = []
-    for seed, unet in zip(args.seeds if args.unets else args.seeds[:1], unets, strict=True):
-        table = feature_variance(unet.eval(), pipe.scheduler, latents, texts, args.deltas, NOISE_SEED)
+    for seed, folder in zip(args.seeds, args.unets, strict=True) if args.unets else [(args.seeds[0], None)]:
+        unet = load_network(folder).to(args.device).eval() if folder else pipe.unet
+        table = feature_variance(unet, pipe.scheduler, latents, texts, args.deltas, NOISE_SEED)
         for row in mean_over_blocks(table).itertuples():
             base = {"seed": seed, "prompt_id": ids[row.image]}
             rows.append(base | {"metric": f"feature_variance_d{row.delta}", "value": row.mse})
@@ -43,4 +43,5 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, required=True, help="use the first so many prompts and their real images")
     parser.add_argument("--deltas", type=int, nargs="+", required=True, help="in training timesteps")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--device", default="cpu")
     cli.run(parser, work)

@@ -96,9 +96,10 @@ def peaks(experiment: Experiment, networks: Networks) -> dict[str, PeakMemory]:
     """Of a fine-tune step of Experiment 1, and of a launch uncached and by its longest stride."""
     config, tokens = experiment.config, tokens_of(networks)
     tune = max(experiment.tunes.values(), key=lambda tune: (tune.label.startswith("FCR("), tune.recipe.get("lam", 0)))
-    batch, precision = tune.training["batch"], tune.training.get("precision", "fp32")
-    step = finetune_memory(networks, Recipe(**tune.recipe), batch, tokens, precision=precision)
-    found = {f"fine-tune {tune.label}, batch {batch}, {precision}": step}
+    keys = ("batch", "accumulate", "ema", "precision", "lora_rank", "gradient_checkpointing")
+    training = {key: tune.training[key] for key in keys if key in tune.training}
+    step = finetune_memory(networks, Recipe(**tune.recipe), tokens=tokens, **training)
+    found = {f"fine-tune {tune.label}, {', '.join(f'{key} {value}' for key, value in training.items())}": step}
     rows = experiment.tables["exp1"].values()
     launch, guided = max(1, LAUNCH // experiment.networks.frames), config["sampling"]["guidance"] > 1
     for row in (min(rows, key=lambda row: row.stride or 0), max(rows, key=lambda row: row.stride or 0)):

@@ -22,7 +22,7 @@ from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
-    settings = {key: getattr(args, key) for key in ("count", "steps", "guidance", "seed", "code")}
+    settings = {key: getattr(args, key) for key in ("count", "steps", "guidance", "seed", "ends", "code")}
     settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.train_set or args.prompts)]
     state = partial_work(args.out, settings)
     pipe = load_pipeline(args.pipeline).to(args.device)
@@ -39,9 +39,9 @@ def work(args: argparse.Namespace) -> None:
         if not file.exists():
             made = sample_trajectory(pipe, texts[part], null_text, noise[part], args.steps, args.guidance)
             with replacing(file) as draft:
-                torch.save(made, draft)
+                torch.save(made[:, [0, -1]] if args.ends else made, draft)
         parts.append(torch.load(file, weights_only=True))
-    Trajectories(torch.cat(parts), texts, null_text, args.guidance).save(args.out)
+    Trajectories(torch.cat(parts), texts, null_text, args.guidance, args.steps).save(args.out)
     shutil.rmtree(state)
 
 
@@ -51,9 +51,9 @@ def embeddings(
     """Of the prompts (N, L, D), drawn from the training set or the first of a list, and of the empty prompt (1, L, D)."""
     if args.train_set:
         data = TrainingSet.load(args.train_set)
-        return data.texts[data.draw_rows(args.count, generator)], data.null_text
+        return data.texts[data.draw_rows(args.count, generator)].float(), data.null_text
     prompts = pd.read_parquet(args.prompts)["prompt"].head(args.count).tolist()
-    return encode_prompts(pipe, prompts).cpu(), encode_prompts(pipe, [""]).cpu()
+    return encode_prompts(pipe, prompts), encode_prompts(pipe, [""])
 
 
 if __name__ == "__main__":
@@ -64,6 +64,7 @@ if __name__ == "__main__":
     source.add_argument("--prompts", type=Path, help="written by select_prompts: the first are taken")
     parser.add_argument("--count", type=int, required=True, help="number of trajectories")
     parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--ends", action="store_true", help="keep initial noise and final latents alone: to compare with")
     parser.add_argument("--guidance", type=float, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")

@@ -14,7 +14,7 @@ from fcr_core.files import replacing
 from fcr_core.jobs import partial_work, sha256_of
 from fcr_core.pipelines import load_pipeline
 from fcr_core.plane import plane_table, points_of
-from fcr_core.plane_sampling import counted_cost, distance, draw, sampler_of, seconds_an_image
+from fcr_core.plane_sampling import counted_cost, distance, draw_to_file, sampler_of, seconds_an_image
 from workflow_scripts import cli
 
 
@@ -27,7 +27,7 @@ def work(args: argparse.Namespace) -> None:
     state = partial_work(args.out, settings | {"count": len(prompts)})
     files = {name: state / f"{name.replace(' ', '_')}.npz" for name in samplers}
     for name in tqdm([name for name, file in files.items() if not file.exists()], desc="sampling", unit="sampler"):
-        draw(pipe, prompts, samplers[name], files[name])
+        draw_to_file(pipe, prompts, samplers[name], files[name], data=args.data)
     latency = seconds_an_image(pipe, prompts.head(args.plane["batch"]), samplers, args.plane["repeats"], args.device)
     flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
     cost = {name: counted_cost(flops, sampler, args.steps) for name, sampler in samplers.items()}
@@ -41,6 +41,7 @@ if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--prompts", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="prepared data set with the prompts' pictures, for tasks that draw from them")
     parser.add_argument("--plane", type=json.loads, required=True, help="the section `plane` of the config as JSON")
     parser.add_argument("--steps", type=int, required=True, help="steps of the uncached run")
     parser.add_argument("--guidance", type=float, required=True)

@@ -44,7 +44,7 @@ def download_shards(
     `rows` has the columns `url` and `caption`, and `sha256` or `md5` where the images' checksums are known. `get` is
     `Fetcher.get`. Shards that have their statistics are finished and not fetched again.
 
-    Raises `ValueError` when no host of a shard answers at all: nothing is written, and the same call goes on later.
+    Raises `ValueError` when no host of a full shard answers at all: nothing is written, and the same call goes on later.
     """
     counts: Counter[str] = Counter()
     with ThreadPoolExecutor(workers) as pool, tqdm(total=quota, desc="good images", unit="image") as progress:
@@ -53,7 +53,7 @@ def download_shards(
             if not stats.exists():
                 part = rows.iloc[start : start + shard_rows].to_dict("records")
                 outcomes = list(pool.map(lambda row: outcome_of(row, get, side), part))
-                if set(names_of(outcomes)) == {"dead_host"}:
+                if len(part) == shard_rows and set(names_of(outcomes)) == {"dead_host"}:
                     raise ValueError(f"shard {shard}: none of {len(part)} hosts answers; is there a network? Run again to go on")
                 write_shard(folder / f"{shard:05d}.tar", stats, start, outcomes, quota - counts["success"])
             found = Counter(json.loads(stats.read_text())["status"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import stlpips_pytorch.stlpips as stlpips
 import torch
@@ -14,10 +16,14 @@ NAME = st_lpips.METRIC.name("alex")
 BATCH = 50
 
 
+@cache
+def network() -> torch.nn.Module:
+    return stlpips.LPIPS(net="alex", variant="shift_tolerant", verbose=False).eval()
+
+
 @torch.no_grad()
 def distance(images: list[Image.Image], twins: list[Image.Image]) -> np.ndarray:
     """Distance of each image to its twin (N,); 0 = the same."""
-    network = stlpips.LPIPS(net="alex", variant="shift_tolerant", verbose=False).eval()
     parts = slices(len(images), BATCH)
-    values = [network(to_pixels(images[part]), to_pixels(twins[part])).flatten() for part in parts]
+    values = [network()(to_pixels(images[part]), to_pixels(twins[part])).flatten() for part in parts]
     return torch.cat(values).numpy()

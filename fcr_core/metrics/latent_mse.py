@@ -18,5 +18,5 @@ METRIC = Metric(
 
 
 def per_image(latents: np.ndarray, twins: np.ndarray) -> np.ndarray:
-    """(N, C, h, w) x 2 -> (N,), in units of the latents' variance (about 1)."""
-    return ((latents - twins) ** 2).mean(axis=(1, 2, 3))
+    """(N, C, h, w) of images, or (N, C, F, h, w) of clips, x 2 -> (N,), in units of the latents' variance (about 1)."""
+    return ((latents - twins) ** 2).mean(axis=tuple(range(1, latents.ndim)))
