@@ -69,7 +69,8 @@ def drawn(e: Experiment, variation: str, images: int) -> JobCost:
     row = e.sampled[variation]
     flops = e.launched(images, e.config["sampling"]["batch"]) * (e.sampling(plan_of_row(row), row.steps) + e.networks.decode)
     samples, latents = e.png(images), 4 * images * e.networks.latent
-    return JobCost({"fp32": flops}, written={"samples": samples, "latents": latents}, scratch=samples + latents)
+    kept = {"samples": samples} if e.config["sampling"]["keep_images"] else {}
+    return JobCost({"fp32": flops}, written=kept | {"latents": latents}, scratch=samples + latents)
 
 
 def finetune(e: Experiment, w: Mapping[str, str]) -> JobCost:
@@ -93,7 +94,8 @@ def sample_trajectories(e: Experiment, w: Mapping[str, str]) -> JobCost:
         "key_search": e.config["key_search"]["prompts"],
     }
     count = counts[w["purpose"]]
-    size = 4 * count * ((steps + 1) * e.networks.latent + e.networks.text)
+    latents = steps + 1 if w["purpose"] == "train" else 2
+    size = 4 * count * (latents * e.networks.latent + e.networks.text)
     flops = e.launched(count) * e.sampling(Plan(KeySteps.uniform(1)))
     return JobCost({"fp32": flops}, written={"trajectories": size}, scratch=size)
 

@@ -159,7 +159,7 @@ def sample_to_folder(
     decoder: Any = None,
     data: Path | None = None,
 ) -> None:
-    """Fill `folder` with one PNG a prompt, `latents.npy` (N, C, h, w) and `manifest.parquet`, all row-aligned.
+    """Fill `folder` with `images/{prompt_id}.png`, `latents.npy` (N, C, h, w) and `manifest.parquet`, all row-aligned.
 
     `prompts` has the columns `prompt_id` and `prompt`. Finished batches of `batch` images are kept in `partial`, where a later
     call finds them. `data` is a prepared data set with a picture a prompt, for tasks that draw from pictures. A clip is an
@@ -191,24 +191,25 @@ def _write_batch(prompts: pd.DataFrame, drawn: tuple[torch.Tensor, list[Image.Im
     (latents, images), ids = drawn, prompts["prompt_id"].tolist()
     frames = len(images) // len(ids)
     with replacing(folder) as draft:
-        draft.mkdir()
-        for prompt_id, part in zip(ids, slices(len(images), frames), strict=True):
+        (draft / "images").mkdir(parents=True)
+        files = [draft / "images" / f"{prompt_id}.png" for prompt_id in ids]
+        for file, part in zip(files, slices(len(images), frames), strict=True):
             first, *others = images[part]
-            first.save(draft / f"{prompt_id}.png", save_all=frames > 1, append_images=others)
+            first.save(file, save_all=frames > 1, append_images=others)
         np.save(draft / "latents.npy", latents.float().cpu().numpy())
         manifest = prompts[["prompt_id", "prompt"]].assign(
             noise_seed=[noise_seed(prompt_id, seed) for prompt_id in ids],
-            sha256=[hashlib.sha256((draft / f"{p}.png").read_bytes()).hexdigest() for p in ids],
+            sha256=[hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
         )
         manifest.to_parquet(draft / "manifest.parquet", index=False)
 
 
 def merge_folders(parts: list[Path], folder: Path) -> None:
     """One folder from others like it, in their order. No image is read, and of the latents one part at a time."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "images").mkdir(parents=True)
     for part in parts:
-        for image in part.glob("*.png"):
-            link_or_copy(image, folder / image.name)
+        for image in part.glob("images/*.png"):
+            link_or_copy(image, folder / "images" / image.name)
     latents = [np.load(part / "latents.npy", mmap_mode="r") for part in parts]
     shape = (sum(map(len, latents)), *latents[0].shape[1:])
     merged, row = open_memmap(folder / "latents.npy", "w+", latents[0].dtype, shape), 0

@@ -99,6 +99,12 @@ def samples_of(variation, seeds=SEEDS):
     return [f"results/samples/{variation}/{EVAL}/clean/seed{seed}/manifest.parquet" for seed in seeds]
 
 
+def images_in(*variations, seeds=SEEDS):
+    """The folders of images beside `samples_of`; whatever reads them says so, as they may be removed when all have. A folder has
+    no checksum, so what it holds counts as changed when its manifest has."""
+    return [ancient(f"{folder}/images") for name in variations for folder in folders_of(samples_of(name, seeds))]
+
+
 def twin_of(variation):
     """The uncached row of the same weights. A reuse decoder's is that of the base model, bit for bit."""
     if variation.recipe is None or trains_decoder(variation.recipe):
@@ -222,8 +228,12 @@ def rows_of_page(page):
     return TABLES[TABLE_OF_PAGE[page]]
 
 
-def images_of_page(page):
-    return sorted({file for name in rows_of_page(page) for file in samples_of(name) + samples_of(twin_of(ROWS[name]))})
+def sampled_of_page(page):
+    return sorted({sampled for name in rows_of_page(page) for sampled in (name, twin_of(ROWS[name]))})
+
+
+def samples_of_page(page):
+    return [file for name in sampled_of_page(page) for file in samples_of(name)]
 
 
 def report_rows(page):

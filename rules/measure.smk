@@ -55,6 +55,7 @@ rule train_lit:
 rule sample_features:
     input:
         samples=lambda wildcards: samples_of(wildcards.variation),
+        images=lambda wildcards: images_in(wildcards.variation),
         weights=lambda wildcards: extractor_weights(wildcards.extractor),
     output:
         "results/features/{extractor}/samples/{variation}.npz",
@@ -153,6 +154,7 @@ rule measure_pairs:
         samples=lambda wildcards: samples_of(wildcards.variation),
         own=lambda wildcards: samples_of(twin_of(ROWS[wildcards.variation])),
         base=samples_of(UNCACHED),
+        images=lambda wildcards: images_in(wildcards.variation, twin_of(ROWS[wildcards.variation]), UNCACHED),
     output:
         "results/metrics/pairs/{variation}.parquet",
     log:

@@ -10,7 +10,8 @@ rule build_report:
         measurements=lambda wildcards: sorted(
             {file for name in rows_of_page(wildcards.page) for file in measurements_of(ROWS[name])}
         ),
-        samples=lambda wildcards: images_of_page(wildcards.page),
+        samples=lambda wildcards: samples_of_page(wildcards.page),
+        images=lambda wildcards: images_in(*sampled_of_page(wildcards.page)),
         weights=lambda wildcards: sorted(
             {file for row in rows_of_page(wildcards.page).values() for file in unets_of(row.recipe)}
         ),

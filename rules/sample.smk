@@ -31,6 +31,15 @@ rule search_key_steps:
         " --plan {params.plan:q} --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
+def as_is(output):
+    return output
+
+
+# With config key sampling.keep_images = false images go once their features, distances and figures are there.
+IMAGES_KEPT = as_is if config["sampling"]["keep_images"] else temp
+SAMPLES = f"results/samples/{{variation}}/{EVAL}/clean/seed{{seed}}"
+
+
 rule sample:
     input:
         prompts=f"results/prompts/{EVAL}.parquet",
@@ -38,7 +47,8 @@ rule sample:
         key_steps=lambda wildcards: keys_of(SAMPLED[wildcards.variation]),
         pictures=PICTURES,
     output:
-        f"results/samples/{{variation}}/{EVAL}/clean/seed{{seed}}/manifest.parquet",
+        manifest=f"{SAMPLES}/manifest.parquet",
+        images=IMAGES_KEPT(directory(f"{SAMPLES}/images")),
     log:
         "logs/sample/{variation}_seed{seed}.log",
     benchmark:
@@ -98,7 +108,8 @@ if SHARD:
                 allow_missing=True,
             ),
         output:
-            rules.sample.output,
+            manifest=f"{SAMPLES}/manifest.parquet",
+            images=IMAGES_KEPT(directory(f"{SAMPLES}/images")),
         log:
             "logs/merge_samples/{variation}_seed{seed}.log",
         benchmark:

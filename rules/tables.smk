@@ -128,6 +128,7 @@ rule plot_tradeoff:
 rule plot_samples:
     input:
         samples=lambda wildcards: [samples_of(name, SEEDS[:1])[0] for name in drawn_rows(wildcards)],
+        images=lambda wildcards: images_in(*drawn_rows(wildcards), seeds=SEEDS[:1]),
         data=f"results/data/{EVAL}/prompts.parquet",
     output:
         report(

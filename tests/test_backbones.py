@@ -130,7 +130,7 @@ def test_a_clip_is_one_animated_picture_with_all_its_frames(locations, data, tmp
     sample_to_folder(pipe, prompts, Sampler("ddim", 2, 1, 3.0), 0, 1, tmp_path / "partial", tmp_path / "out")
     assert np.load(tmp_path / "out" / "latents.npy").shape == (2, 4, 16, 8, 8)
     for prompt_id in prompts["prompt_id"]:
-        clip = Image.open(tmp_path / "out" / f"{prompt_id}.png")
+        clip = Image.open(tmp_path / "out" / "images" / f"{prompt_id}.png")
         assert clip.n_frames == 16 and clip.size == (16, 16)
 
 
@@ -162,7 +162,7 @@ def test_the_scripts_go_from_data_to_samples_of_a_fine_tuned_model(locations, da
     sample.work(sample.make_parser().parse_args([*sampling.split(), "--sampler", fields]))
     ids = pd.read_parquet(drawn / "manifest.parquet")["prompt_id"].tolist()
     assert ids == pd.read_parquet(data / "prompts.parquet")["prompt_id"].tolist()[:3]
-    assert all((drawn / f"{prompt_id}.png").exists() for prompt_id in ids) and np.isfinite(np.load(drawn / "latents.npy")).all()
+    assert all((drawn / "images" / f"{prompt_id}.png").exists() for prompt_id in ids) and np.isfinite(np.load(drawn / "latents.npy")).all()
 
 
 def test_low_rank_weights_are_folded_in_once(locations):

@@ -93,7 +93,7 @@ def test_the_slider_shows_the_uncached_twin_in_place_of_the_image(report, browse
     row = next(r for r in browser.all("#samples tbody tr") if r.text.startswith("FD-3"))
     shown, slider = row.find_element("css selector", ".over"), browser.one("#wipe")
     prompt = pd.read_parquet(report / "prompts/twemoji.parquet")["prompt_id"].iloc[0]
-    files = [report / f"samples/{name}/twemoji/clean/seed0/{prompt}.png" for name in ("FD-3", "uncached-6")]
+    files = [report / f"samples/{name}/twemoji/clean/seed0/images/{prompt}.png" for name in ("FD-3", "uncached-6")]
 
     def distances() -> list[float]:
         seen = browser.picture_of(shown)

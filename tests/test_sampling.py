@@ -33,7 +33,7 @@ def folders(pocket_pipe, tmp_path_factory):
 
 def test_the_batch_size_does_not_change_an_image(folders):
     for prompt_id in PROMPTS["prompt_id"]:
-        images = [np.asarray(Image.open(folder / f"{prompt_id}.png")) for folder in folders.values()]
+        images = [np.asarray(Image.open(folder / "images" / f"{prompt_id}.png")) for folder in folders.values()]
         assert all(np.array_equal(images[0], other) for other in images[1:])
 
 
@@ -42,7 +42,7 @@ def test_the_manifest_is_row_aligned_and_tells_the_truth(folders):
     assert manifest["prompt_id"].tolist() == PROMPTS["prompt_id"].tolist()
     assert np.load(folders[3] / "latents.npy").shape == (5, 4, 16, 16)
     for row in manifest.itertuples():
-        assert hashlib.sha256((folders[3] / f"{row.prompt_id}.png").read_bytes()).hexdigest() == row.sha256
+        assert hashlib.sha256((folders[3] / "images" / f"{row.prompt_id}.png").read_bytes()).hexdigest() == row.sha256
         assert row.noise_seed == noise_seed(row.prompt_id, 0)
 
 

@@ -1,4 +1,4 @@
-"""Sampling in shards by the real DAG: the samples of one job byte for byte, and the same reruns."""
+"""Sampling in shards by the real DAG: the samples of one job byte for byte, and the same reruns; images that are not kept."""
 
 from .test_workflow import contents
 from .workspace import Workspace
@@ -20,10 +20,26 @@ def test_shards_make_the_samples_of_one_job(tmp_path):
     sharded = workspace.bash(f"snakemake --cores 2 {target}")
     assert sharded.returncode == 0, sharded.stdout[-3000:] + sharded.stderr[-3000:]
     after = contents(workspace.folder / SAMPLES)
-    assert len(before) == 8 + 3 and after.pop("run.json") and {**before, "run.json": None} == {**after, "run.json": None}
+    # Images, three files, and the time stamp of Snakemake's directories.
+    assert len(before) == 8 + 3 + 1 and after.pop("run.json") and {**before, "run.json": None} == {**after, "run.json": None}
     # Of the shards nothing is left, and nothing runs again for that, until what they were drawn by changes.
     assert not list((workspace.folder / "results" / "sample_shards").rglob("*.png"))
     assert workspace.planned(target) == {}
     config["sampling"]["guidance"] = 5.0
     workspace.write_config(config)
     assert workspace.planned(target) == {"sample_shard": 2, "merge_samples": 1}
+
+
+def test_images_that_are_not_kept_go_when_all_have_read_them(tmp_path):
+    workspace = Workspace.create(tmp_path / "fcr")
+    config = workspace.read_config()
+    config["sampling"]["keep_images"] = False
+    workspace.write_config(config)
+    targets = "results/features/effnet/samples/FD-3.npz results/metrics/pairs/FD-3.parquet"
+    ran = workspace.bash(f"snakemake --cores 2 {targets}")
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    assert not list((workspace.folder / "results" / "samples").rglob("*.png"))
+    assert (workspace.folder / SAMPLES / "latents.npy").exists()
+    assert workspace.planned(targets) == {}
+    # What has to see them draws them again.
+    assert workspace.planned("results/features/inception/samples/FD-3.npz")["sample"] == 1

@@ -20,7 +20,7 @@ def work(args: argparse.Namespace) -> None:
 def shard_of(folder: Path, seed: int, extractor: Extractor, precision: str) -> feature_files.FeatureTable:
     """Features of one folder of samples."""
     ids = pd.read_parquet(folder / "manifest.parquet")["prompt_id"].tolist()
-    rows = extract(extractor, Pictures([str(folder / f"{prompt_id}.png") for prompt_id in ids]), precision)
+    rows = extract(extractor, Pictures.of(folder, ids), precision)
     arrays = {kind: array[None] for kind, array in rows.items()}
     return feature_files.FeatureTable(ids, arrays, record_of(extractor, precision), [seed])
 

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
+from fcr_core.data.pictures import Pictures
 from fcr_core.data.prepared import images_of
 from fcr_core.files import replacing
 from fcr_core.sample_figure import sample_grid
@@ -17,7 +17,7 @@ def work(args: argparse.Namespace) -> None:
     ids = shown["prompt_id"].tolist()
     rows = {"real": images_of(args.data, ids)}
     for name, folder in zip(args.names, args.samples, strict=True):
-        rows[name] = [Image.open(folder / f"{prompt_id}.png") for prompt_id in ids]
+        rows[name] = Pictures.of(folder, ids)
     with replacing(args.out) as draft:
         sample_grid(rows, shown["prompt"].tolist()).savefig(draft, dpi=150)
 

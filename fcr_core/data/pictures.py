@@ -25,6 +25,11 @@ class Pictures(Sequence[Image.Image]):
     def __init__(self, paths: list[str], size: int | None = None) -> None:
         self.paths, self.size = paths, size
 
+    @classmethod
+    def of(cls, folder: Path, prompt_ids: list[str]) -> Pictures:
+        """`images/{prompt_id}.png` of samples, and of a data set that draws its own pictures."""
+        return cls([str(folder / "images" / f"{prompt_id}.png") for prompt_id in prompt_ids])
+
     def __len__(self) -> int:
         return len(self.paths)
 

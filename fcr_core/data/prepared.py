@@ -64,7 +64,7 @@ def images_of(folder: Path, prompt_ids: list[str]) -> Pictures:
     """RGB images of the given prompts, in their order; raises `ValueError` for a prompt that has none."""
     table = pd.read_parquet(folder / "prompts.parquet").set_index("prompt_id")
     if "image" not in table:
-        return Pictures([str(folder / "images" / f"{prompt_id}.png") for prompt_id in prompt_ids])
+        return Pictures.of(folder, prompt_ids)
     rows = table.loc[prompt_ids]
     without = rows.index[rows["image"].isna()]
     if len(without):
