@@ -4,6 +4,7 @@
 
 import gc
 import json
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -31,11 +32,9 @@ except ConfigError as error:
 wildcard_constraints:
     dataset="|".join(DATASETS),
     extractor=r"\w+",
-    recipe=r"[^/]+",
     seed=r"\d+",
     start=r"\d+",
     split="train|test",
-    variation=r"[^/]+",
     table="exp1|recipe",
     page="report|recipe_report",
 

@@ -1,6 +1,6 @@
 """What a step of each recipe costs over plain fine-tuning: interleaved rounds in one process, medians of the ratio.
 
-snakemake --cores 2 results/trajectories/pocket/twemoji-train.safetensors && python benchmarks/finetune_cost.py
+snakemake --cores 2 results/trajectories/pocket/train.safetensors && python benchmarks/finetune_cost.py
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pipeline", default="models/pocket")
     parser.add_argument("--train-set", type=Path, default=Path("results/train_set/pocket/twemoji.safetensors"))
-    parser.add_argument("--trajectories", type=Path, default=Path("results/trajectories/pocket/twemoji-train.safetensors"))
+    parser.add_argument("--trajectories", type=Path, default=Path("results/trajectories/pocket/train.safetensors"))
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--threads", type=int, default=2)

@@ -7,7 +7,6 @@ takes every held-out concept on which no key step was chosen.
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from scipy import stats
 from tqdm import tqdm
 
 from fcr_core.data import load
+from fcr_core.data.prepared import one_a_concept
 from fcr_core.files import replacing
 from fcr_core.images import slices
 from fcr_core.metrics import latent_mse
@@ -30,9 +30,7 @@ STEPS, GUIDANCE, CUT = 50, 3.0, 2
 def held_out_prompts(excluded: set[str]) -> pd.DataFrame:
     """One prompt of each held-out concept that is not excluded, in the order of the evaluation."""
     rows = [(r.prompt_id, r.prompt, r.concept) for r in load("twemoji", "test")]
-    table = pd.DataFrame(rows, columns=["prompt_id", "prompt", "concept"])
-    order = [hashlib.sha256(prompt_id.encode()).hexdigest() for prompt_id in table["prompt_id"]]
-    table = table.assign(order=order).sort_values("order").drop_duplicates("concept")
+    table = one_a_concept(pd.DataFrame(rows, columns=["prompt_id", "prompt", "concept"]))
     return table[~table["concept"].isin(excluded)].reset_index(drop=True)
 
 

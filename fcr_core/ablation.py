@@ -7,8 +7,8 @@ import pandas as pd
 from fcr_core.correlation import fit
 from fcr_core.measurements import group_of
 from fcr_core.stats import Jackknifed, jackknifed_mean, skewed_mean_interval
+from fcr_core.variations import CONTROL
 
-CONTROL = "control"
 # What a cell measures of features; its other metrics are distances of images, by sampler.
 OF_FEATURES = ("variance", "relative", "norm")
 

@@ -10,9 +10,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from fcr_core.data.registry import NEEDS_SOURCE, PACKAGED
-from fcr_core.recipe import Recipe
-from fcr_core.variations import TRAINING, ablated_recipes, fine_tunes_of
+from fcr_core import config_rules as rules
+from fcr_core.config_rules import ConfigError
 
 SCHEMA = Path(__file__).parent.parent / "config" / "config.schema.yaml"
 ALLOWED = {
@@ -27,68 +26,19 @@ ALLOWED = {
 }
 
 
-class ConfigError(ValueError):
-    """A configuration that cannot be run; the message is one line."""
-
-
 def check(config: dict[str, Any], backbones: list[str], datasets: list[str]) -> None:
-    """Raise `ConfigError` for the first violation of the schema, an unknown name, or strides beyond the step count."""
+    """Raise `ConfigError` for the first violation of the schema or of `fcr_core.config_rules`, or an unknown backbone."""
     schema = yaml.safe_load(SCHEMA.read_text())
     for error in sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path))):
         raise ConfigError(one_line(error))
-    require("backbone", config["backbone"], config["backbone"] in backbones, f"must be one of {backbones}")
-    check_data(config["data"], datasets)
-    steps = config["sampling"]["steps"]
-    for section, key in (("sampling", "strides"), ("sampling", "fcr_strides"), ("plane", "strides")):
-        for i, stride in enumerate(config[section][key]):
-            require(f"{section}.{key}[{i}]", stride, stride <= steps, f"must be at most sampling.steps = {steps}")
-    gpus = config["finetune"].get("gpus", 1)
-    for name, tune in fine_tunes_of(config).items():
-        accumulate = tune.training.get("accumulate", 1)
-        require("finetune.gpus", gpus, accumulate % gpus == 0, f"must divide the accumulate of {name}, {accumulate}")
-    shard, batch = config["sampling"].get("shard"), config["sampling"]["batch"]
-    require("sampling.shard", shard, not shard or shard % batch == 0, f"must be a multiple of sampling.batch = {batch}")
-    for section, key in (("ablations", "plans"), ("recipe_table", "rows")):
-        for i, row in enumerate(config[section][key]):
-            at, recipe = f"{section}.{key}[{i}]", row.get("recipe")
-            for field in row.keys() & {"stride", "keys"}:
-                require(f"{at}.{field}", row[field], row[field] <= steps, f"must be at most sampling.steps = {steps}")
-            require(f"{at}.recipe", recipe, recipe is None or recipe in fine_tunes_of(config), "must be a name from recipes")
-    for i, name in enumerate(ablated_recipes(config)):
-        require(f"ablations.recipes[{i}]", name, name in config["recipes"], "must be a name from recipes")
-    used = {*ablated_recipes(config), *(row.get("recipe") for row in config["recipe_table"]["rows"])}
-    for name in used & config["recipes"].keys():
-        fields = {key: value for key, value in config["recipes"][name].items() if key not in TRAINING}
-        check_recipe(name, fields, steps)
-
-
-def check_data(data: dict[str, Any], datasets: list[str]) -> None:
-    """Raise `ConfigError` for an unknown data set, or one that is in no package and has no source."""
-    sources = data.get("sources", {})
-    for name in sources:
-        require(f"data.sources.{name}", sources[name], name in datasets and name not in PACKAGED, "no data set that reads files")
-    for key in ("train", "eval"):
-        name = data[key]
-        require(f"data.{key}", name, name in datasets, f"must be one of {datasets}")
-        has_source = name in sources or name not in NEEDS_SOURCE
-        require(f"data.{key}", name, has_source, f"set data.sources.{name} to the files that docs/data.md names")
-        require(f"data.{key}", name, name != "laion" or "laion" in data, "set data.laion: which images, and how many")
-
-
-def check_recipe(name: str, fields: dict[str, Any], steps: int) -> None:
-    """Raise `ConfigError` for a recipe that makes no sense, or whose groups are longer than the sampler's run."""
-    try:
-        recipe = Recipe(**fields)
-    except ValueError as error:
-        raise ConfigError(f"config key recipes.{name}: {error}") from None
-    in_groups = recipe.times == "groups" or recipe.needs_trajectories
-    fits = not in_groups or 2 <= recipe.stride <= steps
-    require(f"recipes.{name}.stride", recipe.stride, fits, f"must be 2 to sampling.steps = {steps}: its pairs are of such groups")
-
-
-def require(key: str, value: Any, holds: bool, allowed: str) -> None:
-    if not holds:
-        raise ConfigError(f"config key {key} = {value!r}: {allowed}")
+    rules.require("backbone", config["backbone"], config["backbone"] in backbones, f"must be one of {backbones}")
+    rules.check_data(config["data"], datasets)
+    rules.check_metrics(config["metrics"])
+    rules.check_numbers(config)
+    rules.check_prompts(config)
+    rules.check_plane(config["plane"])
+    rules.check_tables(config)
+    rules.check_recipes(config)
 
 
 def one_line(error: ValidationError) -> str:

@@ -29,10 +29,10 @@ def leave_one_group_out(count: int) -> Iterator[tuple[int, np.ndarray]]:
         yield group, groups != group
 
 
-def write_rows(path: Path, metric: str | None, rows: list[dict[str, Any]]) -> None:
-    """Write rows in long form; `metric` names all of them unless they name their own."""
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows in long form; each names its metric, seed and value."""
     table = pd.DataFrame(rows)
-    defaults = {"metric": metric, "prompt_id": "", "group": -1}
+    defaults = {"prompt_id": "", "group": -1}
     table = table.assign(**{key: value for key, value in defaults.items() if key not in table})
     with replacing(path) as draft:
         table[COLUMNS].to_parquet(draft, index=False)

@@ -38,13 +38,13 @@ class FineTune:
     @property
     def validated(self) -> bool:
         """Whether a mini-validation may stop it early."""
-        return self.training.get("validate_every", 0) > 0
+        return 0 < self.training.get("validate_every", 0) <= self.training["steps"]
 
     @property
     def arguments(self) -> list[str]:
-        """Of its training, for the command line: `--lr=1e-05 --lora-rank=8 ...`."""
-        given = {key: value for key, value in self.training.items() if self.validated or key not in VALIDATION}
-        return [argument(key.replace("_", "-"), value) for key, value in given.items()]
+        """Of its training all that the result depends on, for the command line: `--lr=1e-05 --lora-rank=8 ...`."""
+        left_out = {"checkpoint_every", *(() if self.validated else VALIDATION)}
+        return [argument(key.replace("_", "-"), value) for key, value in self.training.items() if key not in left_out]
 
 
 def argument(name: str, value: Any) -> str:
@@ -156,6 +156,10 @@ def cell_plans(config: dict[str, Any], recipe: str | None = None) -> dict[str, d
     own = [plan_of(fields)] if fields.get("decoding") else []
     plans = own if fields.get("trains") == "decoder" else [*grid, *own]
     return {sampler_name(**plan): plan for plan in plans}
+
+
+# The recipe of the ablation grid with which the others are compared: the same fine-tune by the denoising loss alone.
+CONTROL = "control"
 
 
 def ablated_recipes(config: dict[str, Any]) -> list[str]:

@@ -58,7 +58,7 @@ rule measure_cell:
     benchmark:
         "results/benchmarks/measure_cell/{recipe}_seed{seed}.tsv"
     wildcard_constraints:
-        recipe="(?!base/)[^/]+",
+        recipe=one_of(config["recipes"]),
     conda:
         ENV
     threads: config["threads"]

@@ -174,6 +174,18 @@ SAMPLED = ROWS | TWINS
 RECIPE_OF_MODEL = {model_of(row): row.recipe for row in ROWS.values()}
 
 
+def one_of(names):
+    """The constraint of a wildcard that stands for one of these: a mistyped target is then a file that no rule makes."""
+    return "|".join(map(re.escape, names))
+
+
+wildcard_constraints:
+    model=one_of(RECIPE_OF_MODEL),
+    recipe=one_of(FINE_TUNES),
+    sampler=one_of(KEYED),
+    variation=one_of(SAMPLED),
+
+
 def weights_argument(recipe, files):
     """What stands in for the pipeline's UNet, or for its decoder between key steps."""
     return [f"{'--decoder' if trains_decoder(recipe) else '--unet'}={folder}" for folder in folders_of(files)]

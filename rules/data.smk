@@ -20,13 +20,16 @@ rule download_laion:
         ENV
     resources:
         mem_mb=growing(8000),
+        # How fast, not what: a change of a resource, unlike one of a parameter, reruns nothing.
+        workers=lambda wildcards: config["data"]["laion"].get("workers", 32),
     params:
         out=subpath(output[0], parent=True),
         settings=lambda wildcards: [
-            f"--{key.replace('_', '-')}={value}" for key, value in config["data"]["laion"].items()
+            f"--{key.replace('_', '-')}={value}" for key, value in config["data"]["laion"].items() if key != "workers"
         ],
     shell:
-        "python -m workflow_scripts.download_laion --metadata {input:q} {params.settings:q} --out {params.out:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.download_laion --metadata {input:q} {params.settings:q} --workers {resources.workers}"
+        " --out {params.out:q} 2>&1 | tee {log:q}"
 
 
 rule prepare_data:

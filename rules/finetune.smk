@@ -72,6 +72,8 @@ rule finetune:
         wanted=GPUS * FINETUNE_GPUS,
         mem_mb=growing(4000),
         runtime=growing(60),
+        # No result depends on it: a change of a resource, unlike one of a parameter, reruns nothing.
+        checkpoint_every=lambda wildcards: FINE_TUNES[wildcards.recipe].training["checkpoint_every"],
     params:
         script=lambda wildcards: finetune_script(wildcards.recipe),
         code=lambda wildcards: script(finetune_script(wildcards.recipe)),
@@ -93,5 +95,6 @@ rule finetune:
         " launch=python; if [ {resources.gpu} -gt 1 ]; then launch='torchrun --standalone --nproc-per-node {resources.gpu}'; fi;"
         " $launch -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
         " {params.trajectories:q} --recipe {params.recipe:q} {params.training:q} --sampling-steps {params.sampling_steps}"
+        " --checkpoint-every {resources.checkpoint_every}"
         " {params.pretraining:q} --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"

@@ -60,6 +60,8 @@ rule sample:
         gpu=GPUS,
         mem_mb=growing(4000),
         runtime=growing(60),
+        # No image depends on it: a change of a resource, unlike one of a parameter, reruns nothing.
+        batch=config["sampling"]["batch"],
     params:
         code=script("sample"),
         versions=VERSIONS,
@@ -72,13 +74,12 @@ rule sample:
         n_prompts=lambda wildcards: prompts_drawn(wildcards.variation),
         sampler=lambda wildcards: rows.sampler_json(SAMPLED[wildcards.variation]),
         guidance=config["sampling"]["guidance"],
-        batch=config["sampling"]["batch"],
         device=config["device"],
         out=subpath(output[0], parent=True),
     shell:
         "python -m workflow_scripts.sample --pipeline {params.pipeline:q} {params.unet:q} {params.pictures:q}"
         " --prompts {input.prompts:q} --start {params.start} --count {params.n_prompts}"
-        " --sampler {params.sampler:q} {params.key_steps:q} --guidance {params.guidance} --seed {wildcards.seed} --batch {params.batch} --device {params.device}"
+        " --sampler {params.sampler:q} {params.key_steps:q} --guidance {params.guidance} --seed {wildcards.seed} --batch {resources.batch} --device {params.device}"
         " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
 
 

@@ -8,7 +8,7 @@ import yaml
 from fcr_core.backbones import BACKBONES
 from fcr_core.config import ConfigError, check
 from fcr_core.data import DATASETS
-from fcr_core.variations import lambda_name, max_delta_in_train_steps, variations_of
+from fcr_core.variations import fine_tunes_of, lambda_name, max_delta_in_train_steps, variations_of
 
 ROOT = Path(__file__).parent.parent
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -28,9 +28,16 @@ def message(change: dict) -> str:
     return str(raised.value)
 
 
-@pytest.mark.parametrize("file", ["smoke.yaml", "paper.yaml", "finalist.yaml"])
-def test_the_shipped_configurations_are_valid(file):
-    config = merged(DEFAULT, yaml.safe_load((ROOT / "config" / file).read_text()))
+@pytest.mark.parametrize("files", ["", "smoke", "paper", "paper full_size", "finalist"])
+def test_the_shipped_configurations_are_valid(files):
+    config = DEFAULT
+    for name in files.split():
+        config = merged(config, yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text()))
+    check(config, sorted(BACKBONES), sorted(DATASETS))
+
+
+def test_an_extractor_without_logits_judges_sets_by_metrics_that_need_none():
+    config = merged(DEFAULT, {"metrics": {"extractor": "dinov2", "sets": ["kid", "frechet_pca", "precision_recall"]}})
     check(config, sorted(BACKBONES), sorted(DATASETS))
 
 
@@ -61,6 +68,32 @@ def test_the_shipped_configurations_are_valid(file):
         ({"data": {"train": "laion", "sources": {"laion": "x"}}}, "data.train = 'laion'", "set data.laion"),
         ({"data": {"sources": {"noto": "x"}}}, "data.sources.noto = 'x'", "no data set that reads files"),
         ({"data": {"laion": {"images": 0}}}, "data.laion = {'images': 0}", "required: ['images', 'min_aesthetic'"),
+        ({"ablations": {"plans": [{"stride": 5}]}}, "ablations.plans = [{'stride': 5}]", "needs two different samplers"),
+        (
+            {"ablations": {"plans": [{"stride": 5}, {"stride": 5}]}},
+            "ablations.plans = [{'stride': 5}, {'stride': 5}]",
+            "two different",
+        ),
+        ({"ablations": {"recipes": ["cosine"]}}, "ablations.recipes = ['cosine']", "needs the recipe control"),
+        ({"recipe_table": {"rows": [{"stride": 10}]}}, "sampling.strides[0] = 5", "add a row {stride: 5} to recipe_table.rows"),
+        ({"sampling": {"strides": [4, 10]}}, "sampling.strides[0] = 4", "add a row {stride: 4} to recipe_table.rows"),
+        ({"plane": {"cuts": [1, 2]}}, "plane.cuts = [1, 2]", "must contain 0: others are compared with FD-5"),
+        ({"plane": {"nodes": [2]}}, "plane.nodes = [2]", "must contain all"),
+        ({"plane": {"reuse": ["linear"]}}, "plane.reuse = ['linear']", "must contain hold"),
+        (
+            {"metrics": {"extractor": "dinov2"}},
+            "metrics.sets[2] = 'class_score'",
+            "logits, which metrics.extractor = 'dinov2' does",
+        ),
+        ({"efficiency": {"batches": [1, 200]}}, "efficiency.batches[1] = 200", "at most data.prompts = 100"),
+        ({"recipe_table": {"batches": [101]}}, "recipe_table.batches[0] = 101", "at most data.prompts = 100"),
+        ({"plane": {"prompts": 10}}, "plane.batch = 20", "at most plane.prompts = 10"),
+        ({"plane": {"prompts": 101}}, "plane.prompts = 101", "at most data.prompts = 100"),
+        ({"ablations": {"prompts": 101}}, "ablations.prompts = 101", "at most data.prompts = 100"),
+        ({"sampling": {"twin_prompts": 101}}, "sampling.twin_prompts = 101", "at most data.prompts = 100"),
+        ({"metrics": {"variance_images": 101}}, "metrics.variance_images = 101", "at most data.prompts = 100"),
+        ({"recipes": {"base": {"lam": 1}}}, "recipes.base = {'lam': 1}", "choose another name"),
+        ({"recipes": {"lambda0.10": {"lam": 1}}}, "recipes.lambda0.10 = {'lam': 1}", "choose another name"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(change, key, allowed):
@@ -89,3 +122,10 @@ def test_a_baseline_of_another_file_can_be_left_out():
     config = merged(DEFAULT, {"baselines": {"DDIM-35": None}})
     check(config, sorted(BACKBONES), sorted(DATASETS))
     assert variations_of(DEFAULT).keys() - variations_of(config).keys() == {"DDIM-35"}
+
+
+def test_a_fine_tune_that_ends_before_its_first_mini_validation_is_not_validated():
+    tunes = fine_tunes_of(merged(DEFAULT, {"finetune": {"steps": 40, "validate_every": 50}}))
+    assert not tunes["lambda0.10"].validated and "--validate-every=50" not in tunes["lambda0.10"].arguments
+    assert tunes["control"].validated and "--validate-every=50" in tunes["control"].arguments
+    assert fine_tunes_of(merged(DEFAULT, {"finetune": {"steps": 50, "validate_every": 50}}))["lambda0.10"].validated

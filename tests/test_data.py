@@ -6,7 +6,7 @@ from PIL import Image
 
 from fcr_core.data import load
 from fcr_core.data.emoji_art import SKIN_TONE
-from fcr_core.data.prepared import balanced, images_of, prepare, prompts_of
+from fcr_core.data.prepared import balanced, images_of, one_a_concept, prepare, prompts_of
 from fcr_core.data.registry import CaptionedImage
 
 
@@ -89,3 +89,10 @@ def test_part_of_a_training_split_has_as_many_images_of_each_concept():
     assert balanced(table, 25)["concept"].value_counts().to_dict() == {"cat": 15, "dog": 10}
     with pytest.raises(ValueError, match=r"config key data\.train_images = 31: the training split has only 30"):
         balanced(table, 31)
+
+
+def test_one_prompt_of_each_concept_is_taken_in_an_order_that_no_file_decides():
+    # SHA-256: d 18ac, c 2e7d, b 3e23, a ca97.
+    table = pd.DataFrame({"prompt_id": list("abcd"), "concept": ["cat", "cat", "dog", "dog"]})
+    assert one_a_concept(table)["prompt_id"].tolist() == ["d", "b"]
+    assert one_a_concept(table[::-1])["prompt_id"].tolist() == ["d", "b"]

@@ -59,3 +59,11 @@ def test_more_steps_go_on_from_the_last_checkpoint(with_vae, train_set, tmp_path
     first = train_unet(with_vae, train_set, tmp_path / "pipeline", 2)
     longer = train_unet(with_vae, train_set, tmp_path / "pipeline", 3)
     assert longer.head(2).equals(first) and len(longer) == 3
+
+
+def test_other_pictures_train_the_vae_anew(pictures, tmp_path):
+    others = tmp_path / "others"
+    prepare(load("twemoji", "train")[12:24], others, "twemoji")
+    for folder, steps in ((pictures, 2), (others, 1)):
+        pretrain_vae.work(Namespace(data=[folder], steps=steps, batch=4, lr=1e-3, seed=0, out=tmp_path / "pipeline"))
+    assert json.loads((tmp_path / "pipeline" / "vae" / "run.json").read_text())["steps"] == 1

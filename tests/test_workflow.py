@@ -153,6 +153,13 @@ def test_editing_statistics_reruns_the_tables_only(edited):
     assert edited.planned() == TABLES
 
 
+def test_what_changes_no_result_reruns_nothing(edited):
+    config = edited.read_config()
+    config["finetune"]["checkpoint_every"], config["sampling"]["batch"] = 1, 8
+    edited.write_config(config)
+    assert edited.planned() == {}
+
+
 def test_a_new_lambda_runs_only_the_new_jobs(edited):
     config = edited.read_config()
     config["finetune"]["lambdas"].append(0.4)

@@ -1,7 +1,6 @@
 """The trained pipeline folder with its model card: scores on training concepts beside real images, and a sample grid."""
 
 import argparse
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fcr_core import card
-from fcr_core.data.prepared import images_of, prompts_of
+from fcr_core.data.prepared import images_of, one_a_concept, prompts_of
 from fcr_core.efficiency import count_unet_flops
 from fcr_core.features import effnet, feature_files
 from fcr_core.features.extractor import extract
@@ -27,9 +26,7 @@ SAMPLER = Sampler("ddim", 50, 1, 3.0)
 
 def work(args: argparse.Namespace) -> None:
     pipe = load_pipeline(args.pipeline)
-    train = prompts_of(args.data, "train")
-    order = [hashlib.sha256(prompt_id.encode()).hexdigest() for prompt_id in train["prompt_id"]]
-    chosen = train.assign(order=order).sort_values("order").drop_duplicates("concept").head(CONCEPTS)
+    chosen = one_a_concept(prompts_of(args.data, "train")).head(CONCEPTS)
     ids, prompts = chosen["prompt_id"].tolist(), chosen["prompt"].tolist()
     images = []
     for part in tqdm(slices(CONCEPTS, BATCH), desc="sampling", unit="batch"):

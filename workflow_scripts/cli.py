@@ -22,7 +22,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None]) -> None:
-    """Parse, then call `work(args)` as the only writer of `args.out`; bad input ends in one line and exit code 1."""
+    """Parse, then call `work(args)` as the only writer of `args.out`; what a user can mend ends in one line and exit code 1."""
     args = made.parse_args()
     logging.basicConfig(level="INFO", format="%(levelname)s %(message)s", stream=sys.stderr)
     set_torch_threads(args.threads)
@@ -31,7 +31,7 @@ def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None
     try:
         with sole_writer(args.out) if writes else nullcontext(), gpu_of(args):
             work(args)
-    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+    except (ValueError, FileNotFoundError, ModuleNotFoundError, FloatingPointError) as error:
         logging.getLogger().debug("traceback", exc_info=True)
         sys.exit(f"{made.prog}: error: {error}")
 

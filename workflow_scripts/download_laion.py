@@ -58,7 +58,7 @@ if __name__ == "__main__":
     parser.add_argument("--max-unsafe", type=float, required=True)
     parser.add_argument("--max-watermark", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True, help="of the order in which links are tried")
-    parser.add_argument("--workers", type=int, default=32, help="links fetched at once")
+    parser.add_argument("--workers", type=int, required=True, help="links fetched at once")
     parser.add_argument("--shard-rows", type=int, default=1000, help="links a shard, from which an interrupted job resumes")
     parser.add_argument("--allow-network", nargs="*", default=[], help="not public, but may be reached: 10.1.0.0/16")
     cli.run(parser, work)

@@ -24,7 +24,7 @@ NOISE_SEED = 0
 
 def work(args: argparse.Namespace) -> None:
     weights = [sha256_of(folder / "diffusion_pytorch_model.safetensors") for folder in (args.unet, args.decoder) if folder]
-    settings = {key: getattr(args, key) for key in ("guidance", "count", "code")}
+    settings = {key: getattr(args, key) for key in ("steps", "guidance", "count", "code")}
     settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.prompts), *weights]
     state = partial_work(args.out, settings)
     prompts = pd.read_parquet(args.prompts).head(args.count)

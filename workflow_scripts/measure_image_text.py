@@ -19,7 +19,7 @@ def work(args: argparse.Namespace) -> None:
     twins = feature_files.read(args.twins, record=sampled.record)
     if twins.prompt_ids != sampled.prompt_ids[: len(twins.prompt_ids)]:
         raise ValueError(f"{args.twins} and {args.features} hold different prompts")
-    write_rows(args.out, None, [*scores(space, sampled), *drifts(space, sampled, twins)])
+    write_rows(args.out, [*scores(space, sampled), *drifts(space, sampled, twins)])
 
 
 def scores(space: Embeddings, sampled: feature_files.FeatureTable) -> list[dict]:

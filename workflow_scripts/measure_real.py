@@ -23,7 +23,7 @@ def work(args: argparse.Namespace) -> None:
     known = [row for row, prompt_id in enumerate(seen.prompt_ids) if prompt_id in space.texts]
     value = space.scores(space.images(seen)[known], [seen.prompt_ids[row] for row in known]).mean()
     rows.append({"metric": space.score.METRIC.name(), "seed": 0, "value": value})
-    write_rows(args.out, None, rows)
+    write_rows(args.out, rows)
 
 
 def floors(metric: ModuleType, real: feature_files.FeatureTable) -> list[dict]:

@@ -21,7 +21,7 @@ def work(args: argparse.Namespace) -> None:
         for seed, group, values in over_seeds(metric, sampled[array], real[array], args.seeds)
         for name, value in named(metric, values, sampled.record["extractor"]).items()
     ]
-    write_rows(args.out, None, rows)
+    write_rows(args.out, rows)
 
 
 if __name__ == "__main__":

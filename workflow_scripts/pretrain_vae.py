@@ -1,6 +1,7 @@
 """Train the pocket VAE on the training splits of the given data sets; writes a pipeline folder whose UNet is still untrained."""
 
 import argparse
+import hashlib
 import time
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def work(args: argparse.Namespace) -> None:
     pixels = to_pixels([image for folder in args.data for image in images_of(folder, train_ids(folder))])
     vae = pocket.build_vae(args.seed)
     # Neither the number of steps nor the code is a setting here: hours of training survive both.
-    state = partial_work(args.out, {"batch": args.batch, "lr": args.lr, "seed": args.seed})
+    data = hashlib.sha256(pixels.numpy()).hexdigest()
+    state = partial_work(args.out, {"batch": args.batch, "lr": args.lr, "seed": args.seed, "data": data})
     run = TrainingRun(vae, state, lr=args.lr, seed=args.seed, warmup=50, ema_decay=0.998)
     run.run(args.steps, pocket.vae_loss(vae, pixels, args.batch), checkpoint_every=100, name="VAE")
     pocket.set_scaling_factor(vae, pixels[:1024])

@@ -23,8 +23,9 @@ def work(args: argparse.Namespace) -> None:
     prompts = pd.read_parquet(args.prompts).head(args.plane["prompts"])
     points = points_of(args.plane, args.steps)
     samplers = {point.name: sampler_of(point, args.guidance) for point in points}
-    settings = {"inputs": [content_hash(args.pipeline), sha256_of(args.prompts)], "guidance": args.guidance, "code": args.code}
-    state = partial_work(args.out, settings | {"count": len(prompts)})
+    settings = {key: getattr(args, key) for key in ("steps", "guidance", "code")} | {"count": len(prompts)}
+    settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.prompts)]
+    state = partial_work(args.out, settings)
     files = {name: state / f"{name.replace(' ', '_')}.npz" for name in samplers}
     for name in tqdm([name for name, file in files.items() if not file.exists()], desc="sampling", unit="sampler"):
         draw_to_file(pipe, prompts, samplers[name], files[name], data=args.data)

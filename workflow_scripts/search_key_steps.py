@@ -1,4 +1,4 @@
-"""Choose the key steps of a cached sampler on training prompts of the base model; killed, it goes on where it was."""
+"""Choose the key steps of a cached sampler on prompts that are not evaluated; killed, it goes on where it was."""
 
 import argparse
 import json

@@ -1,18 +1,15 @@
 """Choose prompts, one of each held-out concept: the first of a fixed order for evaluation, or the last, for choosing by."""
 
 import argparse
-import hashlib
 from pathlib import Path
 
-from fcr_core.data.prepared import prompts_of
+from fcr_core.data.prepared import one_a_concept, prompts_of
 from fcr_core.files import replacing
 from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
-    table = prompts_of(args.data, "test")
-    table["order"] = [hashlib.sha256(prompt_id.encode()).hexdigest() for prompt_id in table["prompt_id"]]
-    ordered = table.sort_values("order").drop_duplicates("concept").drop(columns="order")
+    ordered = one_a_concept(prompts_of(args.data, "test"))
     if len(ordered) < args.evaluated + args.count:
         asked = f"config key {args.key} = {args.count}" + f", beside {args.evaluated} evaluated ones" * (args.evaluated > 0)
         raise ValueError(f"{asked}: {args.data} has only {len(ordered)} held-out concepts")

@@ -47,6 +47,16 @@ def prompts_of(folder: Path, split: str) -> pd.DataFrame:
     return table[table["split"] == split].reset_index(drop=True)
 
 
+def hashed(ids: pd.Series) -> pd.Series:
+    """SHA-256 of each id: sorted by it, prompts have an order that neither their theme nor their file decides."""
+    return ids.map(lambda prompt_id: hashlib.sha256(prompt_id.encode()).hexdigest())
+
+
+def one_a_concept(table: pd.DataFrame) -> pd.DataFrame:
+    """One row of each concept, in the order of their hashed ids."""
+    return table.sort_values("prompt_id", key=hashed).drop_duplicates("concept")
+
+
 def balanced(table: pd.DataFrame, count: int) -> pd.DataFrame:
     """`count` rows, as equally many of each concept as there are, chosen by a hash of their id; in the table's order.
 
@@ -54,7 +64,7 @@ def balanced(table: pd.DataFrame, count: int) -> pd.DataFrame:
     """
     if len(table) < count:
         raise ValueError(f"config key data.train_images = {count}: the training split has only {len(table)} images")
-    order = table["prompt_id"].map(lambda prompt_id: hashlib.sha256(prompt_id.encode()).hexdigest())
+    order = hashed(table["prompt_id"])
     rank = order.groupby(table["concept"]).rank()
     chosen = pd.DataFrame({"rank": rank, "order": order}).sort_values(["rank", "order"]).index[:count]
     return table.loc[chosen.sort_values()].reset_index(drop=True)
