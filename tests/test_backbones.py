@@ -162,7 +162,10 @@ def test_the_scripts_go_from_data_to_samples_of_a_fine_tuned_model(locations, da
     sample.work(sample.make_parser().parse_args([*sampling.split(), "--sampler", fields]))
     ids = pd.read_parquet(drawn / "manifest.parquet")["prompt_id"].tolist()
     assert ids == pd.read_parquet(data / "prompts.parquet")["prompt_id"].tolist()[:3]
-    assert all((drawn / "images" / f"{prompt_id}.png").exists() for prompt_id in ids) and np.isfinite(np.load(drawn / "latents.npy")).all()
+    assert (
+        all((drawn / "images" / f"{prompt_id}.png").exists() for prompt_id in ids)
+        and np.isfinite(np.load(drawn / "latents.npy")).all()
+    )
 
 
 def test_low_rank_weights_are_folded_in_once(locations):

@@ -32,7 +32,7 @@ def work(args: argparse.Namespace) -> None:
                     {"metric": f"{metric}_{kind}", "seed": seed, "prompt_id": prompt_id, "value": value}
                     for prompt_id, value in values.items()
                 ]
-    write_rows(args.out, None, rows)
+    write_rows(args.out, rows)
 
 
 def pair_distances(folder: Path, twin: Path) -> dict[str, dict[str, float]]:

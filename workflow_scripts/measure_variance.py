@@ -29,7 +29,7 @@ def work(args: argparse.Namespace) -> None:
             base = {"seed": seed, "prompt_id": ids[row.image]}
             rows.append(base | {"metric": f"feature_variance_d{row.delta}", "value": row.mse})
             rows.append(base | {"metric": f"feature_variance_relative_d{row.delta}", "value": row.relative})
-    write_rows(args.out, None, rows)
+    write_rows(args.out, rows)
 
 
 if __name__ == "__main__":
