@@ -15,7 +15,7 @@ from fcr_core.report.cells import Table
 from fcr_core.report.numbers import VARIANCE
 from fcr_core.report.provenance import Provenance, environment_of, runs_of, sizes
 from fcr_core.report.results import Results
-from fcr_core.report.samples import ImagePool, all_extremes, sample_grid
+from fcr_core.report.samples import ImagePool, all_extremes, sample_strips
 from fcr_core.report.tables import cost_table, metrics_of, quality_table, runs_table
 from fcr_core.report.tradeoff import tradeoff
 from fcr_core.report.variance import variance
@@ -38,7 +38,7 @@ def render(results: Results) -> str:
     loader = PackageLoader("fcr_core.report")
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     provenance, pool, tips = Provenance(results), ImagePool(), Tips()
-    prompts, strips = sample_grid(results, pool)
+    prompts, strips = sample_strips(results, pool)
     content: dict[str, Any] = {
         "results": results,
         "sizes": sizes(*results.table.iloc[0][["n_images", "n_prompts", "n_seeds"]]),
