@@ -66,6 +66,16 @@ def meaning(column: str) -> str | None:
     return None
 
 
+def at_batches(columns: Iterable[str], batches: Iterable[int]) -> list[str]:
+    """The columns of all tables from those of one: they differ in the batches at which cost is measured.
+
+    >>> at_batches(["variation", "speedup_b1", "speedup_b1_low"], [1, 20])
+    ['variation', 'speedup_b1', 'speedup_b20', 'speedup_b1_low', 'speedup_b20_low']
+    """
+    batches = list(batches)
+    return list(dict.fromkeys(re.sub(r"_b\d+(?=_|$)", f"_b{batch}", column) for column in columns for batch in batches))
+
+
 def page(columns: Iterable[str]) -> str:
     """Markdown: one line a column, then the endings. ValueError for a column that nothing explains."""
     columns = list(columns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from fcr_core import set_costs
 from fcr_core.plane import points_of
 from fcr_core.planned_experiment import Experiment, grid_plan, plan_of_row
 from fcr_core.recipe import Recipe
@@ -19,13 +20,11 @@ from fcr_core.variations import cell_plans, deltas_of
 EXTRACTOR_FLOPS = {"effnet": 0.81e9, "inception": 11.4e9, "dinov2": 162e9, "clip": 534e9}
 TEXT_FLOPS = 47e9
 # Numbers of a row: pooled features, and logits where the network has them.
-EXTRACTOR_WIDTH = {"effnet": 1280 + 1000, "inception": 2048 + 1008, "dinov2": 1024, "clip": 1024}
+POOLED, LOGITS = {"effnet": 1280, "inception": 2048, "dinov2": 1024, "clip": 1024}, {"effnet": 1000, "inception": 1008}
 # Plans that the search for key steps tries a key step: about 200 for ten (docs/recipe.md).
 PLANS_A_KEY = 20
 # Seconds a pixel of a pair of images (ST-LPIPS, PSNR, SSIM), one thread: 3.8 s for 300 pairs of 64 px (README).
 PAIR_SECONDS_A_PIXEL = 3e-6
-# Passes over a matrix of images x images that a set metric amounts to (KID's kernel, precision and recall); an assumption.
-SET_PASSES = 3
 # A good image out of the links of LAION: 30 a second and 0.3 MB, assumed.
 DOWNLOAD_SECONDS, DOWNLOAD_BYTES = 1 / 30, 300_000
 # The backbone's own training, 2 cores (models/pocket/README.md).
@@ -163,10 +162,14 @@ def encode_data(e: Experiment, w: Mapping[str, str]) -> JobCost:
     return encode(e, w["dataset"], count, data.get("mirror", False))
 
 
+def row_bytes(rows: int, extractor: str) -> int:
+    return 4 * rows * (POOLED[extractor] + LOGITS.get(extractor, 0))
+
+
 def extracted(e: Experiment, extractor: str, images: int) -> JobCost:
     precision = e.config["metrics"]["precision"]
-    rows = {"features": 4 * images * EXTRACTOR_WIDTH[extractor]}
-    return JobCost({precision: images * EXTRACTOR_FLOPS[extractor]}, written=rows)
+    written = {"features": row_bytes(images, extractor)}
+    return JobCost({precision: images * EXTRACTOR_FLOPS[extractor]}, written=written)
 
 
 def sample_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
@@ -178,15 +181,19 @@ def real_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
 
 
 def text_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    texts = sum(e.images_in(w["dataset"], split) for split in ("train", "test"))
-    written = {"features": 4 * texts * EXTRACTOR_WIDTH[w["extractor"]]}
-    return JobCost({e.config["metrics"]["precision"]: texts * TEXT_FLOPS}, written=written)
+    texts, precision = sum(e.images_in(w["dataset"], split) for split in ("train", "test")), e.config["metrics"]["precision"]
+    return JobCost({precision: texts * TEXT_FLOPS}, written={"features": row_bytes(texts, w["extractor"])})
 
 
 def measure_set(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    real = e.images_in(e.config["data"]["eval"], "test")
-    products = 2 * e.images_of(w["variation"]) * real * EXTRACTOR_WIDTH[e.config["metrics"]["extractor"]]
-    return JobCost({"fp32": SET_PASSES * e.seeds * products})
+    real, extractor = e.images_in(e.config["data"]["eval"], "test"), e.config["metrics"]["extractor"]
+    flops = set_costs.of_variation(w["metric"], e.images_of(w["variation"]), e.seeds, real, POOLED[extractor])
+    return JobCost({"fp32": flops})
+
+
+def measure_real(e: Experiment, w: Mapping[str, str]) -> JobCost:
+    real, section = e.images_in(e.config["data"]["eval"], "test"), e.config["metrics"]
+    return JobCost({"fp32": set_costs.of_halves(section["sets"], real, POOLED[section["extractor"]])})
 
 
 def measure_pairs(e: Experiment, w: Mapping[str, str]) -> JobCost:
@@ -208,8 +215,8 @@ def imports_alone(e: Experiment, w: Mapping[str, str]) -> JobCost:
 
 SECONDS_LONG = (
     "all", "ablation_tables", "backbone_card", "build_report", "explain_columns", "export_model", "measure_image_text",
-    "measure_real", "merge_samples", "plot_ablations", "plot_plane", "plot_samples", "plot_tradeoff", "prepare_data",
-    "recipe_criteria", "select_prompts", "select_search_prompts", "table", "train_lit",
+    "merge_samples", "plot_ablations", "plot_plane", "plot_samples", "plot_tradeoff", "prepare_data", "recipe_criteria",
+    "select_prompts", "select_search_prompts", "table", "train_lit",
 )  # fmt: skip
 COSTS: dict[str, Callable[[Experiment, Mapping[str, str]], JobCost]] = {
     **dict.fromkeys(SECONDS_LONG, imports_alone),
@@ -223,6 +230,7 @@ COSTS: dict[str, Callable[[Experiment, Mapping[str, str]], JobCost]] = {
     "measure_cell": measure_cell,
     "measure_efficiency": measure_efficiency,
     "measure_pairs": measure_pairs,
+    "measure_real": measure_real,
     "measure_set": measure_set,
     "measure_variance": measure_variance,
     "real_features": real_features,

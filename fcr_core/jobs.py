@@ -7,8 +7,10 @@ import hashlib
 import json
 import logging
 import platform
+import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,13 +85,24 @@ def git_commit() -> str:
     return described.stdout.strip() or "unknown"
 
 
+def device_used() -> str:
+    """The name of the GPU, if this process has computed on one; else that of the CPU, or its kind if it has no name."""
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        return torch.cuda.get_device_name()
+    cpus = Path("/proc/cpuinfo")
+    named = re.search(r"^model name\s*: (.+)$", cpus.read_text() if cpus.exists() else "", re.MULTILINE)
+    return named[1] if named else platform.processor() or platform.machine()
+
+
 def run_record(settings: dict[str, Any], started: float) -> dict[str, Any]:
-    """`run.json`: settings, versions, machine, commit, and wall time since `started` (`time.time()`)."""
+    """`run.json`: settings, versions, machine, device, commit, and wall time since `started` (`time.time()`)."""
     return {
         "settings": as_text(settings),
         "packages": {package: metadata.version(package) for package in PACKAGES},
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
+        "device": device_used(),
         "commit": git_commit(),
         "wall_seconds": round(time.time() - started, 2),
     }

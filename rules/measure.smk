@@ -94,6 +94,11 @@ rule measure_set:
         metric="|".join(SET_METRICS),
     conda:
         ENV
+    # NumPy's: Snakemake tells its libraries the job's threads.
+    threads: config["threads"]
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=lambda wildcards: script("measure_set", f"fcr_core/metrics/{wildcards.metric}.py"),
         seeds=SEEDS,
@@ -225,6 +230,11 @@ rule measure_real:
         "results/benchmarks/measure_real.tsv"
     conda:
         ENV
+    # NumPy's: Snakemake tells its libraries the job's threads.
+    threads: config["threads"]
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         code=script("measure_real", *(f"fcr_core/metrics/{metric}.py" for metric in SET_METRICS)),
         metrics=SET_METRICS,

@@ -29,6 +29,7 @@ rule build_report:
         code=script("build_report"),
         templates=content_hash("fcr_core/report/templates", "*.*"),
         rows=lambda wildcards: report_rows(wildcards.page),
+        models=lambda wildcards: json.dumps({name: model_of(row) for name, row in rows_of_page(wildcards.page).items()}),
         title=lambda wildcards: TITLES[TABLE_OF_PAGE[wildcards.page]],
         criteria=lambda wildcards: json.dumps(VERDICTS[wildcards.page]),
         data=subpath(input.data, parent=True),
@@ -38,7 +39,7 @@ rule build_report:
         ablations=lambda wildcards: [f"--{name}={file}" for name, file in ablations_of(wildcards.page).items()],
         cells=lambda wildcards: json.dumps(CELLS_OF if ablations_of(wildcards.page) else {}),
     shell:
-        "python -m workflow_scripts.build_report --rows {params.rows:q} --title {params.title:q} --goal {params.goal}"
-        " --uncached {params.uncached} --table {input.table:q} --criteria {params.criteria:q} --efficiency {input.efficiency:q}"
-        " --real {input.real:q} --data {params.data:q} --more {params.more:q} --cells {params.cells:q} {params.ablations:q}"
-        " --out {output:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.build_report --rows {params.rows:q} --models {params.models:q} --title {params.title:q}"
+        " --goal {params.goal} --uncached {params.uncached} --table {input.table:q} --criteria {params.criteria:q}"
+        " --efficiency {input.efficiency:q} --real {input.real:q} --data {params.data:q} --more {params.more:q}"
+        " --cells {params.cells:q} {params.ablations:q} --out {output:q} 2>&1 | tee {log:q}"

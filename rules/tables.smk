@@ -53,8 +53,9 @@ rule explain_columns:
         ENV
     params:
         code=script("explain_columns"),
+        batches=sorted({batch for clock in CLOCK.values() for batch in clock["batches"]}),
     shell:
-        "python -m workflow_scripts.explain_columns --table {input:q} --out {output:q} 2>&1 | tee {log:q}"
+        "python -m workflow_scripts.explain_columns --table {input:q} --batches {params.batches} --out {output:q} 2>&1 | tee {log:q}"
 
 
 # The stopping rule: what fails to preserve quality here is left out of what follows, by `preserving_rows`.

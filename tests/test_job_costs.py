@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -8,8 +9,11 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from fcr_core import set_costs
 from fcr_core.job_costs import COSTS, JobCost, cost_of, step_factor
 from fcr_core.memory_plan import Networks
+from fcr_core.metrics import kid, precision_recall, rows
+from fcr_core.metrics.left_out import over_seeds
 from fcr_core.network_costs import network_costs
 from fcr_core.planned_experiment import Experiment
 from fcr_core.recipe import Recipe
@@ -99,6 +103,30 @@ def test_mini_validations_cost_sampling(experiment):
 )
 def test_factors_are_those_measured(fields, factor):
     assert step_factor(Recipe(**fields)) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("metric, distances", [(kid, "polynomial_kernel"), (precision_recall, "squared_distances")])
+def test_a_metric_of_pairs_costs_half_of_all_pairs_whatever_is_left_out(monkeypatch, metric, distances):
+    measured, products = getattr(metric, distances), []
+
+    def counting(x, y):
+        products.append(x.size * len(y))
+        return measured(x, y)
+
+    monkeypatch.setattr(metric, distances, counting)
+    monkeypatch.setattr(rows, "BLOCK", 8)
+    rng = np.random.default_rng(0)
+    list(over_seeds(metric, rng.normal(size=(2, 300, 4)), rng.normal(size=(500, 4)), [0, 1]))
+    name = metric.__name__.split(".")[-1]
+    planned = set_costs.of_variation(name, images=300, seeds=2, real=500, width=4) / set_costs.FLOAT64
+    assert 2 * sum(products) == pytest.approx(planned, rel=0.05)
+
+
+def test_real_images_are_compared_half_by_half_twenty_times(experiment):
+    real = experiment.images_in("twemoji", "test") // 2 * 2
+    kid_and_recall, moments = 2 * 1280 * real**2, 2 * 1280**2 * real
+    flops = cost_of(experiment, "measure_real", {}).flops["fp32"]
+    assert flops == pytest.approx(3 * 20 * (kid_and_recall + moments))
 
 
 def test_every_rule_has_a_cost_and_every_cost_a_rule():

@@ -1,5 +1,9 @@
 import multiprocessing
+import subprocess
 import time
+
+import pytest
+import torch
 
 from fcr_core.files import write_json
 from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of, sole_writer
@@ -46,6 +50,18 @@ def test_the_record_names_versions_commit_and_time(tmp_path):
     assert record["settings"] == {"lam": "0.1", "out": str(tmp_path)}
     assert record["packages"]["torch"] and record["commit"]
     assert 3 <= record["wall_seconds"] < 10
+
+
+def test_the_record_names_what_the_job_computed_on():
+    torch.ones(2).sum()
+    device = run_record({}, time.time())["device"]
+    assert device in subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_the_record_names_the_gpu_once_it_is_used():
+    torch.ones(2, device="cuda").sum()
+    assert run_record({}, time.time())["device"] == torch.cuda.get_device_name()
 
 
 def test_a_result_counts_as_finished_only_with_its_declared_file_and_the_same_settings(tmp_path):

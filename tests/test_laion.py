@@ -28,6 +28,7 @@ from fcr_core.data.shards import download_shards
 
 from .test_fetch import closed_port
 from .web import LOOPBACK, Page, Web
+from .workspace import contents
 
 ROOT = Path(__file__).parent.parent
 FILTERS = Filters(min_aesthetic=5.0, min_size=48, max_unsafe=0.1, max_watermark=0.5)
@@ -238,10 +239,6 @@ def command(metadata_folder: Path, out: Path, images: int = 6) -> list[str]:
     return [sys.executable, "-m", "workflow_scripts.download_laion", *arguments, *places]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "run.json"}
-
-
 def test_killed_between_shards_it_goes_on_there_and_ends_byte_identical(bad_web, tmp_path):
     (tmp_path / "metadata").mkdir()
     links(bad_web).to_parquet(tmp_path / "metadata" / "0.parquet")
@@ -266,7 +263,7 @@ def test_killed_between_shards_it_goes_on_there_and_ends_byte_identical(bad_web,
     bad_web.asked.clear()
     subprocess.run(command(tmp_path / "metadata", tmp_path / "out"), cwd=ROOT, capture_output=True, check=True)
     assert not set(bad_web.asked) & set(order[:4]) and bad_web.asked[order[reached]]
-    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "out", "run.json") == contents(tmp_path / "whole", "run.json")
     assert not list(tmp_path.glob(".out.partial"))
     # Asked once more, it has nothing to do.
     bad_web.asked.clear()

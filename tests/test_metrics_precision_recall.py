@@ -39,6 +39,24 @@ def test_blocks_and_the_order_of_rows_change_nothing(monkeypatch, block):
     assert precision_recall.of_set(RNG.permutation(X), RNG.permutation(Y)) == expected
 
 
+@pytest.mark.parametrize("block", [7, 2048])
+@pytest.mark.parametrize("number", [3, 20, 150], ids="{} groups".format)
+def test_leaving_groups_out_equals_measuring_the_others_anew(monkeypatch, number, block):
+    groups, wide = RNG.permutation(np.arange(150) % number), 2 * X
+    expected = [precision_recall.of_set(wide[groups != group], Y) for group in range(-1, number)]
+    monkeypatch.setattr(rows, "BLOCK", block)
+    values = list(precision_recall.left_out(wide, Y, groups))
+    assert values == [pytest.approx(value, rel=1e-12) for value in expected]
+    assert all(len({value[key] for value in values}) > 1 for key in expected[0])
+
+
+def test_a_radius_without_a_group_reaches_to_the_next_row_of_the_others():
+    line, groups = np.array([[0.0], [1], [3], [7], [8]]), np.array([0, 0, 1, 1, 2])
+    kept = np.array([[True, True, True], [False, True, True], [True, True, False]])
+    radii = precision_recall.radii_within(line, groups, kept, 1)
+    assert radii.tolist() == [[1, 1, 4, 1, 1], [-1, -1, 16, 1, 1], [1, 1, 4, 16, -1]]
+
+
 def test_the_radius_reaches_to_the_kth_other_row_and_its_edge_is_inside():
     line = np.array([[0.0], [1], [3], [7]])
     assert precision_recall.squared_radii(line, 2).tolist() == [9, 4, 9, 36]
@@ -48,6 +66,8 @@ def test_the_radius_reaches_to_the_kth_other_row_and_its_edge_is_inside():
 def test_too_few_rows_are_refused():
     with pytest.raises(ValueError, match="5 nearest neighbours need at least 6 images, not 5"):
         precision_recall.of_set(X[:5], Y)
+    with pytest.raises(ValueError, match="need at least 6 images, not 4"):
+        list(precision_recall.left_out(X[:8], Y, np.arange(8) % 2))
 
 
 def test_joint_precision_and_recall_without_weight_are_the_plain_ones():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -20,8 +21,15 @@ def readme_blocks() -> list[str]:
     return re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
 
 
-def merge(base: dict, more: dict) -> dict:
-    return base | {key: merge(base[key], value) if isinstance(value, dict) else value for key, value in more.items()}
+def merged(base: dict, more: dict) -> dict:
+    """A configuration with another on top, section by section; neither is changed."""
+    return base | {key: merged(base.get(key, {}), value) if isinstance(value, dict) else value for key, value in more.items()}
+
+
+def contents(folder: Path, without: str = "") -> dict[str, str]:
+    """Checksums of all files in the folder, by path; `without` files of this name."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file() and file.name != without]
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 class Workspace:
@@ -45,7 +53,7 @@ class Workspace:
         workspace.bash("touch $(make --dry-run setup | grep -o '[.]venv/[.]ready-[0-9]*')")
         configs = [yaml.safe_load((folder / name).read_text()) for name in ("config.yaml", "config/smoke.yaml")]
         # One baseline is enough here; merging can add rows but not take the default ones away.
-        workspace.write_config(merge(*configs) | {"baselines": {"DPM++4": {"scheduler": "dpm++", "steps": 4}}})
+        workspace.write_config(merged(*configs) | {"baselines": {"DPM++4": {"scheduler": "dpm++", "steps": 4}}})
         return workspace
 
     def write_config(self, config: dict) -> None:

@@ -19,6 +19,7 @@ def work(args: argparse.Namespace) -> None:
         goal=args.goal,
         uncached=args.uncached,
         rows=args.rows,
+        models=args.models,
         table=pd.read_csv(args.table),
         criteria={title: pd.read_csv(file).fillna({"metric": ""}) for title, file in args.criteria.items()},
         efficiency=pd.read_parquet(args.efficiency),
@@ -43,6 +44,7 @@ if __name__ == "__main__":
     parser = cli.parser(__doc__)
     help_of_rows = "JSON list of {variation, files, samples, twins, weights}"
     parser.add_argument("--rows", type=json.loads, required=True, help=help_of_rows)
+    parser.add_argument("--models", type=json.loads, required=True, help="{row: its weights' name} as JSON")
     parser.add_argument("--title", required=True, help="of the page")
     parser.add_argument("--goal", required=True, help="the row that differences are against")
     parser.add_argument("--uncached", required=True, help="the row that the feature variance is against")

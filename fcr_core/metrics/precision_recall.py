@@ -6,6 +6,7 @@ in the paper's equation 1 and torch-fidelity; `prdc` has <. Features are real nu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -25,17 +26,43 @@ METRICS = (
 
 def squared_radii(rows: np.ndarray, neighbours: int = NEIGHBOURS) -> np.ndarray:
     """Squared distance of each row (n, d) to its k-th nearest other row (n,). ValueError unless n > k."""
-    if len(rows) <= neighbours:
-        raise ValueError(f"{neighbours} nearest neighbours need at least {neighbours + 1} images, not {len(rows)}: sample more")
-    nearest = np.full((len(rows), neighbours), np.inf)
-    for i, j in combinations_with_replacement(spans(len(rows)), 2):
+    return radii_within(rows, *ungrouped(rows), neighbours)[0]
+
+
+def ungrouped(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All rows in one group, and one subset, which has it."""
+    return np.zeros(len(rows), int), np.ones((1, 1), bool)
+
+
+def radii_within(rows: np.ndarray, groups: np.ndarray, kept: np.ndarray, neighbours: int) -> np.ndarray:
+    """Squared distance of each row to its k-th nearest other row within each subset (S, n); -1 where the row is not in it.
+
+    `groups` (n,): the group of each row of `rows` (n, d); `kept` (S, G): the groups that a subset has. One pass over the pairs.
+    """
+    fewest = (kept @ np.bincount(groups)).min()
+    if fewest <= neighbours:
+        raise ValueError(f"{neighbours} nearest neighbours need at least {neighbours + 1} images, not {fewest}: sample more")
+    nearest = nearest_by_group(rows, groups, neighbours)
+    radii = np.array([smallest(nearest[:, has].reshape(len(rows), -1), neighbours).max(1) for has in kept])
+    return np.where(kept[:, groups], radii, -1)
+
+
+def nearest_by_group(rows: np.ndarray, groups: np.ndarray, neighbours: int) -> np.ndarray:
+    """Squared distances of each row to its k nearest other rows of each group (n, G, k), inf where a group has fewer.
+
+    The k nearest of any union of groups are among them: no distance is needed again when a group is left out.
+    """
+    nearest = np.full((len(rows), groups.max() + 1, neighbours), np.inf)
+    members = [np.flatnonzero(groups == group) for group in range(groups.max() + 1)]
+    pieces = [(group, all_of[span]) for group, all_of in enumerate(members) for span in spans(len(all_of))]
+    for (g, i), (h, j) in combinations_with_replacement(pieces, 2):
         distances = squared_distances(rows[i], rows[j])
-        if i == j:
+        if i is j:
             np.fill_diagonal(distances, np.inf)
         else:
-            nearest[j] = smallest(np.hstack([nearest[j], distances.T]), neighbours)
-        nearest[i] = smallest(np.hstack([nearest[i], distances]), neighbours)
-    return nearest.max(1)
+            nearest[j, g] = smallest(np.hstack([nearest[j, g], distances.T]), neighbours)
+        nearest[i, h] = smallest(np.hstack([nearest[i, h], distances]), neighbours)
+    return nearest
 
 
 def smallest(values: np.ndarray, count: int) -> np.ndarray:
@@ -49,19 +76,34 @@ def of_set(features: np.ndarray, reference: np.ndarray, neighbours: int = NEIGHB
     Precision: share of features inside any ball of the reference; recall: share of the reference inside any ball of features;
     density: balls of the reference that a feature lies in, over k; coverage: share of the reference's balls with a feature.
     """
-    radii, reference_radii = squared_radii(features, neighbours), squared_radii(reference, neighbours)
+    return next(of_subsets(features, reference, *ungrouped(features), neighbours))
+
+
+def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Iterator[dict[str, float]]:
+    """All four of all rows, then without the rows of each group 0..G-1; `groups` (n,). One pass over the pairs."""
+    others = ~np.eye(groups.max() + 1, dtype=bool)
+    return of_subsets(features, reference, groups, np.vstack([np.ones_like(others[:1]), others]), NEIGHBOURS)
+
+
+def of_subsets(
+    features: np.ndarray, reference: np.ndarray, groups: np.ndarray, kept: np.ndarray, neighbours: int
+) -> Iterator[dict[str, float]]:
+    """As `of_set`, of each subset of `features`; `groups` (n,) and `kept` (S, G) as in `radii_within`. Each n, and m, > k."""
+    radii, reference_radii = radii_within(features, groups, kept, neighbours), squared_radii(reference, neighbours)
+    member = kept[:, groups]
     balls = np.zeros(len(features), int)
-    covered, recalled = np.zeros(len(reference), bool), np.zeros(len(reference), bool)
+    covered, recalled = np.zeros((2, len(kept), len(reference)), bool)
     for i in spans(len(reference)):
         for j in spans(len(features)):
             distances = squared_distances(reference[i], features[j])
             inside = distances <= reference_radii[i, None]
             balls[j] += inside.sum(0)
-            covered[i] |= inside.any(1)
-            recalled[i] |= (distances <= radii[j]).any(1)
-    return {
-        "precision": float((balls > 0).mean()),
-        "recall": float(recalled.mean()),
-        "density": float(balls.mean() / neighbours),
-        "coverage": float(covered.mean()),
-    }
+            covered[:, i] |= member[:, j].astype(np.float32) @ inside.T.astype(np.float32) > 0
+            recalled[:, i] |= [(distances <= radius).any(1) for radius in radii[:, j]]
+    for which, balls_with_image, images_near in zip(member, covered, recalled, strict=True):
+        yield {
+            "precision": float((balls[which] > 0).mean()),
+            "recall": float(images_near.mean()),
+            "density": float(balls[which].mean() / neighbours),
+            "coverage": float(balls_with_image.mean()),
+        }

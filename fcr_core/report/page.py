@@ -9,15 +9,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
-from fcr_core.report import ablation_figures
-from fcr_core.report.ablation_tables import fits_table, mechanism_table
+from fcr_core.report import interactive_ablations
 from fcr_core.report.cells import Table
 from fcr_core.report.numbers import VARIANCE
+from fcr_core.report.page_ablation_tables import page_fits_table, page_mechanism_table
 from fcr_core.report.provenance import Provenance, environment_of, runs_of, sizes
 from fcr_core.report.results import Results
-from fcr_core.report.samples import ImagePool, all_extremes, sample_grid
+from fcr_core.report.samples import ImagePool, all_extremes, sample_strips
 from fcr_core.report.tables import cost_table, metrics_of, quality_table, runs_table
-from fcr_core.report.tradeoff import tradeoff
+from fcr_core.report.tradeoff import interactive_tradeoff
 from fcr_core.report.variance import variance
 from fcr_core.report.verdicts import VERDICTS, verdict_grid
 from fcr_core.report.views import Figure
@@ -38,14 +38,14 @@ def render(results: Results) -> str:
     loader = PackageLoader("fcr_core.report")
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     provenance, pool, tips = Provenance(results), ImagePool(), Tips()
-    prompts, strips = sample_grid(results, pool)
+    prompts, strips = sample_strips(results, pool)
     content: dict[str, Any] = {
         "results": results,
         "sizes": sizes(*results.table.iloc[0][["n_images", "n_prompts", "n_seeds"]]),
         "environment": environment_of(runs_of(results)),
         "symbols": VERDICTS,
         "grids": [verdict_grid(title, results, provenance) for title in results.criteria],
-        "tradeoff": tradeoff(results, provenance),
+        "tradeoff": interactive_tradeoff(results, provenance),
         "variance": variance(results, provenance),
         "prompts": prompts,
         "strips": strips,
@@ -74,8 +74,8 @@ def tables(results: Results, provenance: Provenance) -> list[tuple[str, Table]]:
         "Feature variance": quality_table(results, provenance, variances),
     }
     if results.ablations:
-        found["Features of the ablation grid"] = mechanism_table(results.ablations)
-        found["Does σ²_Δ predict the quality lost?"] = fits_table(results.ablations)
+        found["Features of the ablation grid"] = page_mechanism_table(results.ablations)
+        found["Does σ²_Δ predict the quality lost?"] = page_fits_table(results.ablations)
     found["Runs"] = runs_table(runs_of(results))
     return list(found.items())
 
@@ -84,4 +84,4 @@ def ablated(results: Results) -> list[Figure]:
     """The figures of the ablation grid, if it was run."""
     if results.ablations is None:
         return []
-    return [ablation_figures.grid(results.ablations), ablation_figures.mechanism(results.ablations)]
+    return [interactive_ablations.grid(results.ablations), interactive_ablations.mechanism(results.ablations)]

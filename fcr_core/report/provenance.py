@@ -105,6 +105,7 @@ def environment_of(runs: list[dict[str, Any]]) -> list[tuple[str, str]]:
             f"{len(runs)} of samples and fine-tunes, {sum(run['wall_seconds'] for run in runs) / 60:.1f} minutes of wall time",
         ),
         ("commit", ", ".join(sorted({run["commit"] for run in runs}))),
+        ("device", ", ".join(sorted({run["device"] for run in runs}))),
         ("machine", ", ".join(sorted({run["machine"] for run in runs}))),
         ("versions", ", ".join(sorted({f"Python {run['python']}" for run in runs} | packages, key=str.lower))),
     ]

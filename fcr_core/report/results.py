@@ -32,14 +32,15 @@ class Ablations:
 class Results:
     """`rows`: dicts with `variation`, `files` of measurements, manifests of `samples` and of their uncached `twins`, `weights`.
 
-    `criteria`: verdicts by heading. `files`: where each table was read from, by its name here and by those headings. `more`: the
-    command that makes what this page leaves out.
+    `models`: the weights' name of each row, `base` for the base model. `criteria`: verdicts by heading. `files`: where each table
+    was read from, by its name here and by those headings. `more`: the command that makes what this page leaves out.
     """
 
     title: str
     goal: str
     uncached: str
     rows: list[dict[str, Any]]
+    models: dict[str, str]
     table: pd.DataFrame
     criteria: dict[str, pd.DataFrame]
     efficiency: pd.DataFrame
@@ -70,8 +71,3 @@ class Results:
 def kind_of(name: str) -> str:
     """plain, cached, control or fcr: the colour of a row."""
     return KINDS.get(colour_of(name), "plain")
-
-
-def model_of(variation: Variation) -> str:
-    """The weights' name: `base`, or that of the row without its sampler's."""
-    return variation.name.removesuffix(f"-{variation.sampler}") if variation.recipe else "base"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
+from fcr_core.data.prepared import images_of
 from fcr_core.recipe_criteria import DISTANCES
 from fcr_core.report.numbers import number
 from fcr_core.report.results import Results, kind_of
@@ -26,8 +27,8 @@ class ImagePool:
     uris: list[str] = field(default_factory=list)
     known: dict[str, int] = field(default_factory=dict)
 
-    def add(self, file: Path) -> int:
-        content = png_of(file)
+    def add(self, content: bytes) -> int:
+        """The index of a PNG."""
         digest = hashlib.sha256(content).hexdigest()
         if digest not in self.known:
             self.known[digest] = len(self.uris)
@@ -36,14 +37,17 @@ class ImagePool:
 
 
 def png_of(file: Path) -> bytes:
-    """The file's bytes, or those of a smaller PNG where the image is larger than the page shows it on a fine screen."""
+    """The bytes of a PNG file, or those of a smaller one where the image is larger than the page shows it."""
     with Image.open(file) as image:
-        if max(image.size) <= LARGEST:
-            return file.read_bytes()
-        image.thumbnail((LARGEST, LARGEST))
-        smaller = io.BytesIO()
-        image.save(smaller, "png")
-    return smaller.getvalue()
+        return file.read_bytes() if max(image.size) <= LARGEST else small_png(image)
+
+
+def small_png(image: Image.Image) -> bytes:
+    """The image as PNG, in place made as small as the page shows it on a fine screen."""
+    image.thumbnail((LARGEST, LARGEST))
+    written = io.BytesIO()
+    image.save(written, "png")
+    return written.getvalue()
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,10 @@ def shown_prompts(results: Results) -> dict[str, str]:
     return dict(zip(smallest["prompt_id"], smallest["prompt"], strict=True))
 
 
-def sample_grid(results: Results, pool: ImagePool) -> tuple[list[str], list[Strip]]:
-    """The prompts, and a strip for the real images and one for each row."""
+def sample_strips(results: Results, pool: ImagePool) -> tuple[list[str], list[Strip]]:
+    """The prompts, and a strip for the real images, where there are any, and one for each row."""
     prompts = shown_prompts(results)
-    real = {prompt_id: results.data / "images" / f"{prompt_id}.png" for prompt_id in prompts}
-    pictures = [Picture(pool.add(file), None, f"real: {prompts[prompt_id]}", str(file)) for prompt_id, file in real.items()]
-    strips = [Strip("real images", "", pictures)]
+    strips = real_strips(results, pool, prompts)
     for row in results.rows:
         name, folders = row["variation"]["name"], first_seed(row)
         found = [picture(pool, name, prompt_id, prompt, folders) for prompt_id, prompt in prompts.items()]
@@ -89,10 +91,21 @@ def sample_grid(results: Results, pool: ImagePool) -> tuple[list[str], list[Stri
     return list(prompts.values()), strips
 
 
+def real_strips(results: Results, pool: ImagePool, prompts: dict[str, str]) -> list[Strip]:
+    """The real images of the prompts in one strip; none where a prompt has no image, as in PartiPrompts."""
+    try:
+        images = images_of(results.data, list(prompts))
+    except ValueError:
+        return []
+    found = zip(images, images.paths, prompts.values(), strict=True)
+    pictures = [Picture(pool.add(small_png(image)), None, f"real: {prompt}", path) for image, path, prompt in found]
+    return [Strip("real images", "", pictures)]
+
+
 def picture(pool: ImagePool, name: str, prompt_id: str, prompt: str, folders: tuple[Path, Path], note: str = "") -> Picture:
-    image, twin = (folder / f"{prompt_id}.png" for folder in folders)
+    image, twin = (folder / "images" / f"{prompt_id}.png" for folder in folders)
     tip = f"{prompt}\n{name}: {image}\nuncached twin: {twin}"
-    return Picture(pool.add(image), pool.add(twin), f"{name}: {prompt}", tip, note)
+    return Picture(pool.add(png_of(image)), pool.add(png_of(twin)), f"{name}: {prompt}", tip, note)
 
 
 def extremes(results: Results, pool: ImagePool, metric: str) -> list[tuple[Strip, Strip]]:

@@ -19,7 +19,7 @@ from fcr_core.report.views import SYMBOLS, Figure, View, bars, drawn
 DODGE = 0.012
 
 
-def tradeoff(results: Results, provenance: Provenance) -> Figure:
+def interactive_tradeoff(results: Results, provenance: Provenance) -> Figure:
     """Quality against latency by metric and batch size, with the latency that each row's FLOPs allow."""
     metrics = shown_columns(results.table)
     views = [tradeoff_view(results, provenance, metric, batch) for batch in results.batches for metric in metrics]

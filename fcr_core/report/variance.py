@@ -12,7 +12,7 @@ from fcr_core.exp1 import level
 from fcr_core.report.cells import Cell, Table
 from fcr_core.report.numbers import VARIANCE, VARIANCES, number, percent
 from fcr_core.report.provenance import Provenance
-from fcr_core.report.results import Results, kind_of, model_of
+from fcr_core.report.results import Results, kind_of
 from fcr_core.report.views import SYMBOLS, Figure, View, bars, drawn
 from fcr_core.stats import Interval
 
@@ -29,8 +29,8 @@ Curves = dict[str, list[Interval]]
 def variance(results: Results, provenance: Provenance) -> Figure:
     """The first row of each model stands for it: rows that differ in the sampler alone have the same weights."""
     models: dict[str, str] = {}
-    for name, variation in results.variations.items():
-        models.setdefault(model_of(variation), name)
+    for name, model in results.models.items():
+        models.setdefault(model, name)
     views = [view_of(results, provenance, models, *choice) for choice in ((k, s) for k in VARIANCES for s in AXES)]
     return Figure("variance", ["measure", "shown as"], views)
 

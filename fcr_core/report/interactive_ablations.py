@@ -6,9 +6,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from fcr_core.ablation import CONTROL
-from fcr_core.report.ablation_tables import ablation_table, cells_tip
 from fcr_core.report.cells import Cell, Table
 from fcr_core.report.numbers import VARIANCES, heading_of, interval, number, undirected
+from fcr_core.report.page_ablation_tables import cells_tip, page_ablation_table
 from fcr_core.report.results import Ablations
 from fcr_core.report.views import Figure, View, bars, drawn
 
@@ -44,7 +44,7 @@ def grid_view(ablations: Ablations, sampler: str, metric: str) -> View:
         for x in control
     ]
     plot = drawn([points], f"{heading}, sampled by {sampler}", "", height=ROW_HEIGHT * len(here) + MARGINS, shapes=shapes)
-    return View((sampler, heading), plot, grid_sentence(here, sampler, heading), ablation_table(ablations, sampler, metric))
+    return View((sampler, heading), plot, grid_sentence(here, sampler, heading), page_ablation_table(ablations, sampler, metric))
 
 
 def grid_sentence(here: pd.DataFrame, sampler: str, heading: str) -> str:

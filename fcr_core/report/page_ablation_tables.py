@@ -10,7 +10,7 @@ from fcr_core.report.provenance import sizes
 from fcr_core.report.results import Ablations
 
 
-def ablation_table(ablations: Ablations, sampler: str, metric: str) -> Table:
+def page_ablation_table(ablations: Ablations, sampler: str, metric: str) -> Table:
     """One row a recipe: distance, and its paired difference from the control's."""
     here = ablations.table[(ablations.table["sampler"] == sampler) & (ablations.table["metric"] == metric)]
     rows = []
@@ -24,7 +24,7 @@ def ablation_table(ablations: Ablations, sampler: str, metric: str) -> Table:
     return Table(["recipe", heading_of(metric)[0], "paired difference", "from"], rows)
 
 
-def mechanism_table(ablations: Ablations) -> Table:
+def page_mechanism_table(ablations: Ablations) -> Table:
     """One row a (recipe, Δ), mean over blocks: σ²_Δ raw and relative, the norm, and their change against the control."""
     here = ablations.mechanism[ablations.mechanism["block"] == "all"]
     counts = {row.recipe: (row.n_prompts, row.n_seeds) for row in ablations.table.itertuples()}
@@ -42,7 +42,7 @@ def mechanism_table(ablations: Ablations) -> Table:
     return Table(headings, rows)
 
 
-def fits_table(ablations: Ablations) -> Table:
+def page_fits_table(ablations: Ablations) -> Table:
     """Does σ²_Δ predict the quality lost? One row a (Δ, measure, metric)."""
     tip = f"{ablations.files['fits']}\nfrom {ablations.files['table']} and {ablations.files['mechanism']}"
     rows = []
