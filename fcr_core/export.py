@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from huggingface_hub import ModelCard, ModelCardData
 
-from fcr_core.location import Location
+from fcr_core.location import TEXT_ENCODER_REFERENCE, Location
 from fcr_core.readable import quality
 from fcr_core.recipe import Recipe
 
@@ -19,15 +19,22 @@ LICENCES = {
     "CreativeML Open RAIL++-M": "openrail++",
     "CC-BY 4.0": "cc-by-4.0",
 }
+# How a pipeline of each task is called; `picture` and `mask` are the reader's.
+CALLS = {
+    "text2image": 'images = pipe(["a photo of a cat"]).images',
+    "inpaint": 'images = pipe("a photo of a cat", image=picture, mask_image=mask).images',
+    "depth": 'images = pipe("a photo of a cat", image=picture).images',
+    "video": 'frames = pipe("a cat that runs").frames',
+}
 PLAIN_UNET = """from diffusers import AutoModel, DiffusionPipeline
 pipe = DiffusionPipeline.from_pretrained("{base}"{revision}, unet=AutoModel.from_pretrained("{name}", subfolder="unet"))
-images = pipe(["a photo of a cat"]).images"""
+{call}"""
 PLAIN_LORA = """from diffusers import DiffusionPipeline
 pipe = DiffusionPipeline.from_pretrained("{base}"{revision})
 pipe.load_lora_weights("{name}")"""
 OWN_UNET = """from fcr_core.pipelines import load_pipeline
 pipe = load_pipeline("{location}", unet="{name}/unet")
-images = pipe(["a photo of a cat"]).images"""
+{call}"""
 OWN_LORA = """from fcr_core.pipelines import load_pipeline
 pipe = load_pipeline("{location}")
 pipe.load_lora_weights("{name}")"""
@@ -54,7 +61,7 @@ It draws like any other pipeline; with reused features:
 from fcr_core import EncoderCache
 
 with EncoderCache(pipe, {{ cache }}):
-    images = pipe(["a photo of a cat"]).images
+    {{ call }}
 ```
 
 ## Training
@@ -93,11 +100,12 @@ class FineTuned:
     def loading(self, name: str) -> str:
         """Three lines that load it: of plain diffusers, unless the backbone is of parts that only `fcr_core` puts together."""
         where = Location.parse(self.location)
-        plain = where.adapter is None and not (Path(where.base.source) / "text_encoder_reference.json").exists()
+        plain = where.adapter is None and not (Path(where.base.source) / TEXT_ENCODER_REFERENCE).exists()
         lora = self.recipe.trains == "lora"
         lines = {(True, True): PLAIN_LORA, (True, False): PLAIN_UNET, (False, True): OWN_LORA, (False, False): OWN_UNET}
         revision = f', revision="{where.base.revision}"' if where.base.revision else ""
-        given = {"base": where.base.source, "revision": revision, "location": self.location, "name": name, "cut": self.recipe.cut}
+        given = {"base": where.base.source, "revision": revision, "location": self.location, "name": name}
+        given |= {"cut": self.recipe.cut, "call": CALLS[self.task]}
         return (DECODER if self.recipe.trains == "decoder" else lines[plain, lora]).format(**given)
 
     def cache(self) -> str:
@@ -129,8 +137,8 @@ def model_card(tuned: FineTuned, name: str, numbers: str = "") -> ModelCard:
     changed = {key: value for key, value in asdict(tuned.recipe).items() if value != getattr(Recipe(), key)}
     return ModelCard.from_template(
         front_matter(tuned), template_str=CARD, name=name, base=tuned.location, trains=tuned.recipe.trains, data=tuned.data,
-        loading=tuned.loading(name), cache=tuned.cache(), settings=run["settings"], run=run, took=took(run),
-        recipe=json.dumps(changed, indent=2), numbers=numbers,
+        loading=tuned.loading(name), cache=tuned.cache(), call=CALLS[tuned.task], settings=run["settings"], run=run,
+        took=took(run), recipe=json.dumps(changed, indent=2), numbers=numbers,
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+# A pipeline folder may hold this file instead of a text encoder: {"package", "folder", "max_tokens"}.
+TEXT_ENCODER_REFERENCE = "text_encoder_reference.json"
 # What may be added to a pipeline: low-rank weights that are folded into its UNet, or AnimateDiff's motion modules.
 WITH_ADAPTER = re.compile(r"(?P<base>.+?)(?:\+(?P<kind>lora|motion):(?P<adapter>.+))?")
 

@@ -25,8 +25,8 @@ from fcr_core.conditioning import conditioning_of
 from fcr_core.denoising import TrainingSet
 from fcr_core.finetune import FineTuneLoss, trained_parts
 from fcr_core.latency import peak_tensor_bytes
-from fcr_core.location import Location
-from fcr_core.pipelines import TEXT_ENCODER_REFERENCE, referenced_text_encoder
+from fcr_core.location import TEXT_ENCODER_REFERENCE, Location
+from fcr_core.pipelines import referenced_text_encoder
 from fcr_core.recipe import Recipe
 from fcr_core.schedule import Plan
 from fcr_core.split import SplitUNet

@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fcr_core.conditioning import conditioning_of
 from fcr_core.efficiency import UNetFlops, count_unet_flops
+from fcr_core.location import TEXT_ENCODER_REFERENCE
 from fcr_core.memory_plan import Networks, read
-from fcr_core.pipelines import TEXT_ENCODER_REFERENCE
 from fcr_core.published import TOKENS
 
 

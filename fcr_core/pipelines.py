@@ -22,11 +22,9 @@ from transformers import AutoModel, AutoTokenizer
 
 from fcr_core.data.emoji_art import package_folder
 from fcr_core.images import slices
-from fcr_core.location import Location, Repository
+from fcr_core.location import TEXT_ENCODER_REFERENCE, Location, Repository
 from fcr_core.reuse_decoder import own_decoder
 
-# A pipeline folder may hold this file instead of a text encoder: {"package", "folder", "max_tokens"}.
-TEXT_ENCODER_REFERENCE = "text_encoder_reference.json"
 # What a repository of low-rank weights keeps them in; without the network diffusers cannot ask for the name.
 LORA_FILE = "pytorch_lora_weights.safetensors"
 # The schedule that AnimateDiff's motion modules were trained on (card of guoyww/animatediff-motion-adapter-v1-5-2).

@@ -13,7 +13,8 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
 from fcr_core.files import replacing, write_json
-from fcr_core.pipelines import TEXT_ENCODER_REFERENCE, encode_images, referenced_text_encoder
+from fcr_core.location import TEXT_ENCODER_REFERENCE
+from fcr_core.pipelines import encode_images, referenced_text_encoder
 from fcr_core.training import StepLoss
 
 VAE_CONFIG = {

@@ -1,13 +1,22 @@
 """Exported fine-tunes load in plain diffusers by the three lines of their cards, and draw what was trained."""
 
+import ast
+import inspect
 import json
 
 import pandas as pd
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import (
+    AnimateDiffPipeline,
+    StableDiffusionDepth2ImgPipeline,
+    StableDiffusionInpaintPipeline,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from huggingface_hub import ModelCard
 
+from fcr_core.backbones import BACKBONES
 from fcr_core.compute import Pretraining
 from fcr_core.export import FineTuned, numbers_of
 from fcr_core.finetune import trained_parts
@@ -85,6 +94,19 @@ def test_backbones_of_other_parts_are_put_together_by_fcr_core(tmp_path):
     assert 'load_pipeline("a/b+lora:c/d")' in lines("a/b+lora:c/d", "lora")
     assert 'load_reuse_decoder(pipe, 2, "me/mine/unet")' in lines("a/b", "decoder")
     assert 'DiffusionPipeline.from_pretrained("a/b", revision="r")' in lines("a/b@r", "lora")
+
+
+@pytest.mark.parametrize("task", sorted({backbone.task for backbone in BACKBONES.values()}))
+def test_the_call_on_a_card_is_one_that_the_tasks_pipeline_takes(task, tmp_path):
+    kind = {
+        "text2image": StableDiffusionPipeline,
+        "inpaint": StableDiffusionInpaintPipeline,
+        "depth": StableDiffusionDepth2ImgPipeline,
+        "video": AnimateDiffPipeline,
+    }[task]
+    lines = FineTuned(tmp_path, Recipe(), "org/base", "CC-BY 4.0", task, "twemoji").loading("me/it").splitlines()
+    named = {word.arg for word in ast.parse(lines[-1]).body[0].value.value.keywords}
+    assert len(lines) == 3 and named <= set(inspect.signature(kind.__call__).parameters)
 
 
 def test_an_unknown_licence_goes_under_its_own_name(base, tmp_path):
