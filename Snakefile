@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fcr_core import variations as rows
 from fcr_core.backbones import BACKBONES
-from fcr_core.codehash import code_hash, content_hash, package_versions
+from fcr_core.codehash import code_hash, content_hash, package_versions, remembered_hash
 from fcr_core.config import ConfigError, check
 from fcr_core.data import DATASETS
 from fcr_core.recipe import Recipe
@@ -44,7 +44,7 @@ PIPELINE = BACKBONES[BACKBONE].location(
     config.get("backbone_source"), config.get("backbone_revision"), config.get("backbone_adapter")
 )
 # By content, not by time: a checkout or a `touch` must not look like new weights.
-WEIGHTS = content_hash(PIPELINE)
+WEIGHTS = remembered_hash(PIPELINE, Path(".snakemake/fcr_weights.json"))
 SEEDS = config["seeds"]
 VARIATIONS = rows.variations_of(config)
 FINE_TUNES = rows.fine_tunes_of(config)

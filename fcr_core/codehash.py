@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from fcr_core.files import write_json
 from fcr_core.location import Location, Repository
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +69,21 @@ def package_versions(*packages: str) -> str:
 def content_hash(location: str | Path, pattern: str = "*.safetensors") -> str:
     """Twelve digits for the files of a local folder, by content; a hub id stands for itself. An adapter has its own."""
     return "+".join(hash_of_part(part, pattern) for part in Location.parse(location).repositories)
+
+
+def remembered_hash(location: str | Path, memory: Path) -> str:
+    """`content_hash` of weights, read anew only when a file's size or time has changed since `memory` was written.
+
+    Each job of a cluster reads the Snakefile, and Stable Diffusion's weights are 4 GB.
+    """
+    parts = [Path(part.source) for part in Location.parse(location).repositories]
+    files = sorted(file for part in parts for file in part.rglob("*.safetensors"))
+    state = [[str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+    known = json.loads(memory.read_text()) if memory.exists() else {}
+    if known.get("of") != [str(location), state]:
+        known = {"of": [str(location), state], "hash": content_hash(location)}
+        write_json(memory, known)
+    return known["hash"]
 
 
 def hash_of_part(part: Repository, pattern: str) -> str:

@@ -104,9 +104,15 @@ class FineTuned:
         lora = self.recipe.trains == "lora"
         lines = {(True, True): PLAIN_LORA, (True, False): PLAIN_UNET, (False, True): OWN_LORA, (False, False): OWN_UNET}
         revision = f', revision="{where.base.revision}"' if where.base.revision else ""
-        given = {"base": where.base.source, "revision": revision, "location": self.location, "name": name}
-        given |= {"cut": self.recipe.cut, "call": CALLS[self.task]}
-        return (DECODER if self.recipe.trains == "decoder" else lines[plain, lora]).format(**given)
+        template = DECODER if self.recipe.trains == "decoder" else lines[plain, lora]
+        return template.format(
+            base=where.base.source,
+            revision=revision,
+            location=self.location,
+            name=name,
+            cut=self.recipe.cut,
+            call=CALLS[self.task],
+        )
 
     def cache(self) -> str:
         """Arguments of `EncoderCache` for the sampler that the recipe is for."""

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from fcr_core.codehash import code_hash, content_hash, normalized
+from fcr_core.codehash import code_hash, content_hash, normalized, remembered_hash
 
 from .conftest import ROOT
 
@@ -51,6 +51,17 @@ def test_only_what_imports_an_edited_module_changes(tree, file, old, new, expect
 def test_the_place_of_the_checkout_does_not_matter(tree):
     root, _ = tree
     assert hashes(root) == hashes(ROOT)
+
+
+def test_a_remembered_hash_is_read_anew_when_a_file_has_changed(tmp_path):
+    weights, memory = tmp_path / "unet" / "x.safetensors", tmp_path / "memory.json"
+    weights.parent.mkdir()
+    weights.write_bytes(b"1")
+    assert remembered_hash(str(tmp_path), memory) == content_hash(str(tmp_path))
+    memory.write_text(memory.read_text().replace(content_hash(str(tmp_path)), "remembered"))
+    assert remembered_hash(str(tmp_path), memory) == "remembered"
+    weights.write_bytes(b"22")
+    assert remembered_hash(str(tmp_path), memory) == content_hash(str(tmp_path))
 
 
 def test_weights_count_by_content(tmp_path):

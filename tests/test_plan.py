@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from workflow_scripts.dag import build_dag
+
 from .workspace import ROOT
 
 SMOKE = "config/smoke.yaml"
@@ -51,6 +53,14 @@ def test_sources_that_are_not_here_are_named_and_taken_for_granted(tmp_path):
     result = run("workflow_scripts.plan", str(elsewhere), "--experiments", "exp1", "--no-memory")
     assert result.returncode == 0, result.stderr
     assert "missing: resources/nowhere.pt: planned as if it were here" in result.stdout
+
+
+def test_on_gpus_whatever_holds_one_computes_on_it_and_nothing_else_does(tmp_path):
+    (tmp_path / "cuda.yaml").write_text("device: cuda")
+    dag = build_dag({"results/exp1_table.csv", "results/recipe_table.csv"}, [SMOKE, str(tmp_path / "cuda.yaml")])
+    holding = {job.rule.name for job in dag.jobs if job.resources.get("gpu")}
+    computing = {job.rule.name for job in dag.jobs if re.search("--device[ =]cuda", job.shellcmd or "")}
+    assert holding == computing >= {"encode_data", "finetune", "sample", "sample_features", "measure_variance"}
 
 
 def test_a_wrong_configuration_ends_in_one_line(tmp_path):

@@ -25,7 +25,7 @@ def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None
     """Parse, then call `work(args)` as the only writer of `args.out`; what a user can mend ends in one line and exit code 1."""
     args = made.parse_args()
     logging.basicConfig(level="INFO", format="%(levelname)s %(message)s", stream=sys.stderr)
-    set_torch_threads(args.threads)
+    set_up_torch(args.threads)
     # Of several processes of one job (torchrun) the first writes.
     writes = os.environ.get("RANK", "0") == "0"
     try:
@@ -45,7 +45,8 @@ def gpu_of(args: argparse.Namespace) -> AbstractContextManager:
     return one_gpu()
 
 
-def set_torch_threads(count: int) -> None:
-    """Limit torch, if the script uses it at all: metrics and tables run without."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(count)
+def set_up_torch(threads: int) -> None:
+    """Limit its threads and let cuDNN take only kernels that repeat their bits, if the script uses torch at all."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)
+        torch.backends.cudnn.deterministic = True
