@@ -97,12 +97,13 @@ def run_dag(checkout: Path, keys: dict[str, str], more: dict) -> tuple[Watch, fl
     (checkout / "config" / "here.yaml").write_text(yaml.safe_dump(keys | more))
     command = ["snakemake", "--cores", "2", "--configfile", *CONFIGS, "config/here.yaml", "--", "results/exp1_table.csv"]
     started = time.time()
-    with (checkout / "snakemake.log").open("w") as log:
-        process = psutil.Popen(command, cwd=checkout, stdout=log, stderr=subprocess.STDOUT)
+    with (checkout / "snakemake.log").open("w") as written:
+        process = psutil.Popen(command, cwd=checkout, stdout=written, stderr=subprocess.STDOUT)
         watch = Watch(process)
         watch.start()
         if process.wait():
-            sys.exit((checkout / "snakemake.log").read_text()[-5000:])
+            log = (checkout / "snakemake.log").read_text()
+            sys.exit(log[log.rfind("Error in rule") - 5000 :])
     watch.join()
     return watch, (time.time() - started) / 60
 
