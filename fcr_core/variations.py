@@ -178,10 +178,15 @@ def plans_json(config: dict[str, Any], recipe: str | None = None) -> str:
 
 
 def deltas_of(config: dict[str, Any], num_train_timesteps: int = 1000) -> list[int]:
-    """The Δ, in training timesteps, at which σ²_Δ is measured: 1..10 and the span of each stride in use."""
+    """The Δ, in training timesteps, at which σ²_Δ is measured: 1..10 and the span of each stride, unless it is the whole run.
+
+    >>> deltas_of({"sampling": {"steps": 10, "strides": [5, 10], "fcr_strides": [10]}})[-2:]
+    [10, 500]
+    """
     sampling = config["sampling"]
     strides = {*sampling["strides"], *sampling["fcr_strides"]}
-    return sorted({*range(1, 11), *(num_train_timesteps // sampling["steps"] * stride for stride in strides)})
+    spans = {num_train_timesteps // sampling["steps"] * stride for stride in strides}
+    return sorted({*range(1, 11), *(span for span in spans if span < num_train_timesteps)})
 
 
 def sampler_json(variation: Variation) -> str:
