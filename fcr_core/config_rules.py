@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from fcr_core.data.registry import NEEDS_SOURCE, PACKAGED
+from fcr_core.data.registry import NEEDS_SOURCE, PACKAGED, WITHOUT_IMAGES
 from fcr_core.metrics.metric import metrics_of
 from fcr_core.recipe import Recipe
 from fcr_core.variations import (
@@ -41,6 +41,7 @@ def check_data(data: dict[str, Any], datasets: list[str]) -> None:
     for key in ("train", "eval"):
         name = data[key]
         require(f"data.{key}", name, name in datasets, f"must be one of {datasets}")
+        require(f"data.{key}", name, name not in WITHOUT_IMAGES, "has prompts alone, and its images are needed: take another set")
         has_source = name in sources or name not in NEEDS_SOURCE
         require(f"data.{key}", name, has_source, f"set data.sources.{name} to the files that docs/data.md names")
         require(f"data.{key}", name, name != "laion" or "laion" in data, "set data.laion: which images, and how many")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from fcr_core.conditioning import conditioning_of
 from fcr_core.data.prepared import balanced, images_of, prompts_of
 from fcr_core.files import replacing
 from fcr_core.images import slices
+from fcr_core.kept import kept
 from fcr_core.pipelines import encode_prompts
 from fcr_core.training import StepLoss
 
@@ -95,10 +96,11 @@ def drop_text(texts: torch.Tensor, null_text: torch.Tensor, generator: torch.Gen
     return torch.where(dropped, null_text, texts)
 
 
-def encode_training_set(pipe: Any, folder: Path, count: int | None = None, mirror: bool = False) -> TrainingSet:
+def encode_training_set(pipe: Any, folder: Path, state: Path, count: int | None = None, mirror: bool = False) -> TrainingSet:
     """The training split of a prepared data set, or `count` of its images, encoded by the pipeline's networks for its task.
 
-    With `mirror` each image is also encoded flipped left to right.
+    With `mirror` each image is also encoded flipped left to right. What is encoded is kept in the folder `state`, where a later
+    call finds it.
     """
     table = prompts_of(folder, "train")
     if count is not None:
@@ -106,17 +108,19 @@ def encode_training_set(pipe: Any, folder: Path, count: int | None = None, mirro
     ids = table["prompt_id"].tolist()
     images, conditioning = images_of(folder, ids), conditioning_of(pipe.unet)
 
-    def encoded(change: Callable[[Image.Image], Image.Image]) -> torch.Tensor:
-        parts = slices(len(images), ENCODED_AT_ONCE)
-        batches = tqdm(parts, desc="encode", unit="batch")
-        return torch.cat([conditioning.encode(pipe, [change(i) for i in images[part]], ids[part]) for part in batches])
+    def encoded(name: str, change: Callable[[Image.Image], Image.Image]) -> torch.Tensor:
+        def batch(part: slice) -> torch.Tensor:
+            return conditioning.encode(pipe, [change(image) for image in images[part]], ids[part])
+
+        parts = tqdm(slices(len(images), ENCODED_AT_ONCE), desc=name, unit="batch")
+        return torch.cat([kept(state / f"{name}-{part.start:08d}.pt", partial(batch, part)) for part in parts])
 
     return TrainingSet(
-        latents=encoded(lambda image: image),
+        latents=encoded("images", lambda image: image),
         texts=encode_prompts(pipe, table["prompt"].tolist()),
         null_text=encode_prompts(pipe, [""]),
         concepts=table["concept"].tolist(),
-        mirrored=encoded(ImageOps.mirror) if mirror else None,
+        mirrored=encoded("mirrored", ImageOps.mirror) if mirror else None,
     )
 
 

@@ -118,4 +118,4 @@ rule encode_data:
         device=config["device"],
     shell:
         "python -m workflow_scripts.encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
-        " --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"

@@ -69,7 +69,7 @@ def draw(pipe, data, sampler, rows: int = 2) -> torch.Tensor:
 @pytest.mark.parametrize("task", TASKS)
 def test_one_step_of_fine_tuning_reaches_every_weight_that_it_should(locations, data, tmp_path, task):
     location = locations(task)
-    train_set = encode_training_set(load_pipeline(location), data)
+    train_set = encode_training_set(load_pipeline(location), data, tmp_path / "state")
     train_set.save(tmp_path / "set.safetensors")
     unet, scheduler = load_unet(location), load_scheduler(location)
     assert scheduler.config.prediction_type == ("v_prediction" if task == "v_prediction" else "epsilon")
@@ -153,7 +153,8 @@ def test_cost_and_feature_variance_are_measured(locations, data, tmp_path, task)
 @pytest.mark.parametrize("task", ["v_prediction", "inpaint", "video"])
 def test_the_scripts_go_from_data_to_samples_of_a_fine_tuned_model(locations, data, tmp_path, task):
     location, train_set, drawn = locations(task), tmp_path / "set.safetensors", tmp_path / "drawn"
-    encode_data.work(SimpleNamespace(pipeline=location, data=data, images=4, mirror=True, device="cpu", out=train_set))
+    encoding = f"--pipeline {location} --data {data} --images 4 --mirror --out {train_set}"
+    encode_data.work(encode_data.make_parser().parse_args(encoding.split()))
     training = f"--pipeline {location} --train-set {train_set} --steps 2 --batch 2 --lr 1e-5 --seed 0 --out {tmp_path / 'tuned'}"
     finetune.work(finetune.make_parser("").parse_args([*training.split(), "--recipe", '{"lam": 0.1}']))
     sampling = f"--pipeline {location} --unet {tmp_path / 'tuned' / 'unet'} --prompts {data / 'prompts.parquet'} --count 3"

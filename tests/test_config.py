@@ -66,6 +66,7 @@ def test_an_extractor_without_logits_judges_sets_by_metrics_that_need_none():
         ({"data": {"eval": "cocoa"}}, "data.eval = 'cocoa'", "one of ['artbench', 'coco', "),
         ({"data": {"eval": "coco"}}, "data.eval = 'coco'", "set data.sources.coco to the files that docs/data.md names"),
         ({"data": {"train": "laion", "sources": {"laion": "x"}}}, "data.train = 'laion'", "set data.laion"),
+        ({"data": {"eval": "partiprompts"}}, "data.eval = 'partiprompts'", "has prompts alone"),
         ({"data": {"sources": {"noto": "x"}}}, "data.sources.noto = 'x'", "no data set that reads files"),
         ({"data": {"laion": {"images": 0}}}, "data.laion = {'images': 0}", "required: ['images', 'min_aesthetic'"),
         ({"ablations": {"plans": [{"stride": 5}]}}, "ablations.plans = [{'stride': 5}]", "needs two different samplers"),

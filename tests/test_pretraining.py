@@ -33,7 +33,7 @@ def with_vae(pictures, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def train_set(with_vae, pictures) -> Path:
     file = with_vae.parent / "train_set.safetensors"
-    encode_training_set(load_pipeline(with_vae), pictures).save(file)
+    encode_training_set(load_pipeline(with_vae), pictures, file.with_suffix(".state")).save(file)
     return file
 
 

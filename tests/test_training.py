@@ -3,6 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from fcr_core import denoising
+from fcr_core.conditioning import TextAlone
 from fcr_core.data import load
 from fcr_core.data.prepared import images_of, prepare, prompts_of
 from fcr_core.denoising import TrainingSet, denoising_loss, encode_training_set
@@ -152,14 +154,31 @@ def test_half_of_the_images_are_drawn_mirrored_under_their_own_caption(data, tmp
 
 def test_a_set_is_encoded_whole_or_in_part_and_with_its_mirror_images(pocket_pipe, tmp_path):
     prepare(load("twemoji", "train")[:70], tmp_path / "set", "twemoji")
-    whole = encode_training_set(pocket_pipe, tmp_path / "set")
+    whole = encode_training_set(pocket_pipe, tmp_path / "set", tmp_path / "whole")
     pixels = to_pixels(images_of(tmp_path / "set", prompts_of(tmp_path / "set", "train")["prompt_id"].tolist()))
     assert torch.equal(whole.latents, encode_images(pocket_pipe.vae, pixels)) and whole.mirrored is None
-    part = encode_training_set(pocket_pipe, tmp_path / "set", count=8, mirror=True)
+    part = encode_training_set(pocket_pipe, tmp_path / "set", tmp_path / "part", count=8, mirror=True)
     row = whole.concepts.index(part.concepts[0])
     torch.testing.assert_close(part.latents[0], whole.latents[row])
     torch.testing.assert_close(part.mirrored[:1], encode_images(pocket_pipe.vae, pixels[row : row + 1].flip(-1)))
     assert len(part.texts) == len(part.latents) == len(part.mirrored) == len(set(part.concepts)) == 8
+
+
+def test_what_a_killed_encoding_has_finished_is_not_encoded_again(pocket_pipe, tmp_path, monkeypatch):
+    prepare(load("twemoji", "train")[:10], tmp_path / "set", "twemoji")
+    monkeypatch.setattr(denoising, "ENCODED_AT_ONCE", 4)
+    whole = encode_training_set(pocket_pipe, tmp_path / "set", tmp_path / "state")
+    (tmp_path / "state" / "images-00000008.pt").unlink()
+    encoded: list[int] = []
+    original = TextAlone.encode
+
+    def counted(self, pipe, images, prompt_ids):
+        encoded.append(len(images))
+        return original(self, pipe, images, prompt_ids)
+
+    monkeypatch.setattr(TextAlone, "encode", counted)
+    again = encode_training_set(pocket_pipe, tmp_path / "set", tmp_path / "state")
+    assert torch.equal(whole.latents, again.latents) and encoded == [2]
 
 
 def test_the_control_sees_the_same_data_and_logs_the_term_it_does_not_train(scheduler, data, tmp_path):

@@ -12,9 +12,9 @@ from tqdm import tqdm
 from fcr_core.codehash import content_hash
 from fcr_core.conditioning import TextAlone, conditioning_of
 from fcr_core.denoising import TrainingSet
-from fcr_core.files import replacing
 from fcr_core.images import slices
 from fcr_core.jobs import partial_work, sha256_of
+from fcr_core.kept import kept
 from fcr_core.pipelines import encode_prompts, load_pipeline
 from fcr_core.sampling import LAUNCH, latent_shape
 from fcr_core.trajectories import Trajectories, sample_trajectory
@@ -35,12 +35,12 @@ def work(args: argparse.Namespace) -> None:
     noise = torch.randn(args.count, *latent_shape(pipe), generator=generator)
     parts = []
     for part in tqdm(slices(args.count, LAUNCH), desc="trajectories", unit="batch"):
-        file = state / f"{part.start:06d}.pt"
-        if not file.exists():
-            made = sample_trajectory(pipe, texts[part], null_text, noise[part], args.steps, args.guidance)
-            with replacing(file) as draft:
-                torch.save(made[:, [0, -1]] if args.ends else made, draft)
-        parts.append(torch.load(file, weights_only=True))
+
+        def made(part: slice = part) -> torch.Tensor:
+            visited = sample_trajectory(pipe, texts[part], null_text, noise[part], args.steps, args.guidance)
+            return visited[:, [0, -1]] if args.ends else visited
+
+        parts.append(kept(state / f"{part.start:06d}.pt", made))
     Trajectories(torch.cat(parts), texts, null_text, args.guidance, args.steps).save(args.out)
     shutil.rmtree(state)
 

@@ -55,6 +55,7 @@ DATASETS = {
 }  # fmt: skip
 # In Python packages.
 PACKAGED = {"twemoji", "noto"}
+WITHOUT_IMAGES = {"partiprompts"}
 # The class names of ImageNet come with torchvision; its images do not.
 NEEDS_SOURCE = DATASETS.keys() - PACKAGED - {"imagenet"}
 
