@@ -13,7 +13,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from fcr_core.data.addresses import may_connect
-from fcr_core.data.fetch import USER_AGENT, Fetcher, Rejected
+from fcr_core.data.fetch import USER_AGENT, Fetcher
+from fcr_core.data.rejected import Rejected
 
 from .web import LOOPBACK, Page, Web
 
@@ -90,7 +91,8 @@ def test_a_name_is_resolved_once_and_the_connection_made_to_the_address_that_was
     assert Fetcher([*LOOPBACK, ip_network("::1/128")]).get(f"http://localhost:{web.server.server_port}/") == b"x"
     recording = False
     resolved = [args[0] for event, args in events if event == "socket.getaddrinfo"]
-    assert resolved[0] == "localhost" and all(ip_address(host).is_loopback for host in resolved[1:])
+    assert resolved.count("localhost") == 2  # of robots.txt and of the link
+    assert all(ip_address(host).is_loopback for host in resolved if host != "localhost")
     assert ("127.0.0.1", web.server.server_port) in [args[1] for event, args in events if event == "socket.connect"]
 
 
@@ -133,6 +135,26 @@ def test_statuses_are_reasons_and_only_busy_servers_are_asked_again(web):
 def test_a_refusal_by_header_is_respected(web, header):
     web.pages["/"] = Page(b"x", headers={"X-Robots-Tag": header})
     assert reason(web.url("/")) == "robots"
+
+
+def test_robots_txt_is_respected_and_read_once_a_site(web):
+    web.pages["/robots.txt"] = Page(b"User-agent: fcr-dataset-downloader\nDisallow: /private\nUser-agent: *\nDisallow: /")
+    web.pages |= {path: Page(b"image") for path in ("/open/1", "/open/2", "/private/1")}
+    fetcher = Fetcher(LOOPBACK)
+    assert [fetcher.get(web.url(f"/open/{i}")) for i in (1, 2)] == [b"image", b"image"]
+    with pytest.raises(Rejected, match="robots"):
+        fetcher.get(web.url("/private/1"))
+    assert web.asked["/robots.txt"] == 1 and not web.asked["/private/1"]
+
+
+@pytest.mark.parametrize("status, allowed", [(404, True), (403, True), (503, False)])
+def test_a_site_without_robots_txt_allows_all_and_one_that_fails_to_answer_nothing(web, status, allowed):
+    web.pages |= {"/robots.txt": Page(status=status), "/": Page(b"image")}
+    if allowed:
+        assert Fetcher(LOOPBACK).get(web.url("/")) == b"image"
+    else:
+        with pytest.raises(Rejected, match="robots"):
+            Fetcher(LOOPBACK, pause=0).get(web.url("/"))
 
 
 def test_bytes_are_capped_whatever_length_the_server_states(web):

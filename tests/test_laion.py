@@ -20,10 +20,11 @@ import webdataset
 from PIL import Image
 
 from fcr_core.data import load
-from fcr_core.data.fetch import Fetcher, Rejected
+from fcr_core.data.fetch import Fetcher
 from fcr_core.data.image_check import checked
 from fcr_core.data.laion import Filters, wanted_rows
 from fcr_core.data.prepared import images_of, prepare
+from fcr_core.data.rejected import Rejected
 from fcr_core.data.shards import download_shards
 
 from .test_fetch import closed_port
@@ -214,8 +215,9 @@ def test_the_quota_takes_good_images_in_the_order_of_the_rows(bad_web, tmp_path)
 def test_a_shard_of_dead_hosts_only_is_not_recorded(tmp_path):
     rows = pd.DataFrame({"url": [f"http://127.0.0.1:{closed_port()}/{i}" for i in range(3)], "caption": "x"})
     with pytest.raises(ValueError, match="shard 0: none of 3 hosts answers; is there a network"):
-        download_shards(rows, tmp_path, Fetcher(LOOPBACK).get, quota=3, side=48)
+        download_shards(rows, tmp_path, Fetcher(LOOPBACK).get, quota=3, side=48, shard_rows=3)
     assert not list(tmp_path.iterdir())
+    assert download_shards(rows, tmp_path, Fetcher(LOOPBACK).get, quota=3, side=48) == Counter(dead_host=3)  # the last few
 
 
 def test_a_fault_of_a_library_costs_one_image(tmp_path):

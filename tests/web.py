@@ -50,6 +50,9 @@ class Web:
     def handler(web) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path == "/robots.txt" and self.path not in web.pages:
+                    self.send_error(404)
+                    return
                 with web.lock:
                     web.asked[self.path] += 1
                     web.agents.add(self.headers["User-Agent"])

@@ -17,8 +17,10 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from fcr_core.data.addresses import Address, Network, may_connect, resolve
+from fcr_core.data.rejected import Rejected
+from fcr_core.data.robots import Robots
 
-USER_AGENT = "fcr-dataset-downloader/0.1 (research; images of public datasets; honours X-Robots-Tag)"
+USER_AGENT = "fcr-dataset-downloader/0.1 (research; images of public datasets; honours robots.txt and X-Robots-Tag)"
 # What img2dataset takes for a refusal as well. One that is addressed to another robot counts too.
 REFUSALS = {"noai", "noimageai", "noindex", "noimageindex"}
 REDIRECTS = 4
@@ -26,14 +28,6 @@ REDIRECTS = 4
 BUSY = {"http_429", "http_502", "http_503", "http_504"}
 RETRIES = 2
 LONGEST_PAUSE = 30.0
-
-
-class Rejected(Exception):
-    """A link that gives no usable image; `reason` is what the log counts, `pause` what the server asks for (seconds)."""
-
-    def __init__(self, reason: str, pause: float = 0.0) -> None:
-        super().__init__(reason)
-        self.reason, self.pause = reason, pause
 
 
 class Fetcher:
@@ -60,6 +54,7 @@ class Fetcher:
         self._tls = ssl.create_default_context()
         self._lock = threading.Lock()
         self._turns: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(per_host))
+        self._robots = Robots(lambda url: self._follow(url, checked=False), USER_AGENT)
 
     def get(self, url: str, retries: int = RETRIES) -> bytes:
         """The body of `url` after redirects; raises `Rejected` whatever goes wrong with the link."""
@@ -71,9 +66,11 @@ class Fetcher:
             time.sleep(min(max(rejected.pause, self.pause), LONGEST_PAUSE))
         return self.get(url, retries - 1)
 
-    def _follow(self, url: str) -> bytes:
+    def _follow(self, url: str, checked: bool = True) -> bytes:
         for _ in range(1 + REDIRECTS):
             target = parsed(url)
+            if checked and not self._robots.allow(target):
+                raise Rejected("robots")
             with self._turn(str(target.host)):
                 answer = self._request(target)
             if isinstance(answer, bytes):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
-from fcr_core.data.fetch import Rejected
 from fcr_core.data.pictures import rgb
+from fcr_core.data.rejected import Rejected
 
 # No other decoder of Pillow ever sees the bytes.
 MAGIC = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "WEBP": b"RIFF"}

@@ -20,8 +20,8 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from fcr_core.data.fetch import Rejected
 from fcr_core.data.image_check import checked
+from fcr_core.data.rejected import Rejected
 from fcr_core.files import replacing, write_json
 
 log = logging.getLogger(__name__)
