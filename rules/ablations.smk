@@ -112,7 +112,7 @@ rule ablation_tables:
     params:
         code=script("ablation_tables"),
         cells=lambda wildcards, input: json.dumps(
-            {recipe: [copy_of(cell, input) for cell in cells] for recipe, cells in CELLS_OF.items()}
+            {recipe: copies_of(cells, input) for recipe, cells in CELLS_OF.items()}
         ),
         plan=rows.ablation_goal(config),
     shell:

@@ -43,6 +43,10 @@ def copy_of(name, files):
     return next(str(file) for file in files if str(file).endswith(name))
 
 
+def copies_of(names, files):
+    return [copy_of(name, files) for name in names]
+
+
 def growing(amount):
     """A resource of which each attempt asks for more: of a cluster, whose profile submits a failed job again."""
     return lambda wildcards, attempt: amount * attempt
@@ -158,7 +162,7 @@ def measurements_of_table(table):
 
 def rows_of_table(table, files):
     """The rows with their measurements, which are among `files`, for the command line."""
-    found = {row: [copy_of(name, files) for name in names] for row, names in measurements_of_table(table).items()}
+    found = {row: copies_of(names, files) for row, names in measurements_of_table(table).items()}
     return rows.rows_json(TABLES[table].values(), found)
 
 
@@ -248,16 +252,17 @@ def samples_of_page(page):
     return [file for name in sampled_of_page(page) for file in samples_of(name)]
 
 
-def report_rows(page):
-    """Everything that the page says of each row."""
+def report_rows(page, files):
+    """Everything that the page says of each row; what it reads is among `files`."""
     found = rows_of_page(page)
-    return rows.rows_json(
-        found.values(),
-        measurements_of_table(TABLE_OF_PAGE[page]),
-        samples={name: samples_of(name) for name in found},
-        twins={name: samples_of(twin_of(row)) for name, row in found.items()},
-        weights={name: unets_of(row.recipe) for name, row in found.items()},
-    )
+    kinds = {
+        "samples": {name: samples_of(name) for name in found},
+        "twins": {name: samples_of(twin_of(row)) for name, row in found.items()},
+        "weights": {name: unets_of(row.recipe) for name, row in found.items()},
+    }
+    kinds = {kind: {row: copies_of(names, files) for row, names in of.items()} for kind, of in kinds.items()}
+    measured = {row: copies_of(names, files) for row, names in measurements_of_table(TABLE_OF_PAGE[page]).items()}
+    return rows.rows_json(found.values(), measured, **kinds)
 
 
 def export_rows(recipe):

@@ -28,15 +28,19 @@ rule build_report:
     params:
         code=script("build_report"),
         templates=content_hash("fcr_core/report/templates", "*.*"),
-        rows=lambda wildcards: report_rows(wildcards.page),
+        rows=lambda wildcards, input: report_rows(wildcards.page, input),
         models=lambda wildcards: json.dumps({name: model_of(row) for name, row in rows_of_page(wildcards.page).items()}),
         title=lambda wildcards: TITLES[TABLE_OF_PAGE[wildcards.page]],
-        criteria=lambda wildcards: json.dumps(VERDICTS[wildcards.page]),
+        criteria=lambda wildcards, input: json.dumps(
+            {heading: copy_of(file, input.criteria) for heading, file in VERDICTS[wildcards.page].items()}
+        ),
         data=subpath(input.data, parent=True),
         goal=GOAL,
         uncached=UNCACHED,
         more="snakemake --cores all results/recipe_report.html",
-        ablations=lambda wildcards: [f"--{name}={file}" for name, file in ablations_of(wildcards.page).items()],
+        ablations=lambda wildcards, input: [
+            f"--{name}={copy_of(file, input.ablations)}" for name, file in ablations_of(wildcards.page).items()
+        ],
         cells=lambda wildcards: json.dumps(CELLS_OF if ablations_of(wildcards.page) else {}),
     shell:
         "python -m workflow_scripts.build_report --rows {params.rows:q} --models {params.models:q} --title {params.title:q}"
