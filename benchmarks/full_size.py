@@ -25,7 +25,7 @@ from snakemake.utils import update_config
 from fcr_core import published
 from fcr_core.backbones import BACKBONES, Backbone
 from fcr_core.conditioning import FRAMES
-from fcr_core.memory_plan import Networks, finetune_memory, sampling_memory
+from fcr_core.memory_plan import Networks, finetune_memory, loading_memory, sampling_memory
 from fcr_core.recipe import Recipe
 from fcr_core.sampling import LAUNCH
 from fcr_core.schedule import KeySteps, Plan
@@ -118,7 +118,11 @@ def predictions(keys: dict[str, str], settings: dict) -> dict[str, float]:
     plan = Plan(KeySteps.uniform(max(sampling["strides"])))
     drawn = sampling_memory(networks, plan, sampling["steps"], max(1, LAUNCH // frames))
     trained = finetune_memory(networks, Recipe(lam=max(finetune["lambdas"])), **{key: finetune[key] for key in keys_of_memory})
-    found = {"sample": drawn.total, "finetune": trained.total, "finetune_validated": trained.total + drawn.held - trained.held}
+    found = {
+        "sample": max(drawn.total, loading_memory(networks).total),
+        "finetune": trained.total,
+        "finetune_validated": trained.total + drawn.held - trained.held,
+    }
     return {step: (total + LIBRARIES) / GIB for step, total in found.items()}
 
 

@@ -153,6 +153,12 @@ def two_steps(loss: FineTuneLoss, optimizer: Any, trained: list[nn.Parameter], d
         optimizer.zero_grad(set_to_none=True)
 
 
+def loading_memory(networks: Networks) -> PeakMemory:
+    """Of loading a pipeline with a fine-tuned UNet, in the host's memory: its file, float32, is mapped beside the networks."""
+    unet = networks.unet()
+    return PeakMemory(bytes_of_pipeline(networks, unet), bytes_of(unet))
+
+
 @torch.no_grad()
 def sampling_memory(
     networks: Networks,
@@ -167,8 +173,7 @@ def sampling_memory(
     unet = networks.unet().eval()
     with FakeTensorMode(allow_non_fake_inputs=True):
         without_content(unet)
-        vae = networks.vae().eval()
-        held = sum(map(bytes_of, (unet, vae, networks.text_encoder(unet.config.cross_attention_dim))))
+        held, vae = bytes_of_pipeline(networks, unet), networks.vae().eval()
         loop = peak_tensor_bytes(partial(one_group, unet, plan, steps, batch * (1 + guided), tokens, device))
         shape = conditioning_of(unet).latent_shape(unet)
         frames = torch.empty(batch * conditioning_of(unet).frames, shape[0], *shape[-2:])
@@ -203,6 +208,13 @@ def without_content(network: nn.Module) -> Any:
             if buffer is not None:
                 module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype, device="cpu")
     return network
+
+
+def bytes_of_pipeline(networks: Networks, unet: Any) -> int:
+    """Bytes of a pipeline's networks in float32."""
+    with torch.device("meta"):
+        others = networks.vae(), networks.text_encoder(unet.config.cross_attention_dim)
+    return sum(map(bytes_of, (unet, *others)))
 
 
 def bytes_of(network: nn.Module) -> int:

@@ -9,7 +9,7 @@ from fcr_core.backbones import BACKBONES
 from fcr_core.denoising import TrainingSet
 from fcr_core.finetune import FineTuneLoss, trained_parts
 from fcr_core.latency import peak_tensor_bytes
-from fcr_core.memory_plan import Networks, finetune_memory, sampling_memory
+from fcr_core.memory_plan import Networks, finetune_memory, loading_memory, sampling_memory
 from fcr_core.pipelines import load_pipeline, load_scheduler, load_unet
 from fcr_core.recipe import Recipe
 from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
@@ -99,6 +99,7 @@ def test_published_configurations_have_the_published_sizes():
     assert 4 * weights < full.total < 4.2 * weights
     drawn = sampling_memory(Networks("not/here", "sd15"), Plan(KeySteps.uniform(1)), 50, 1)
     assert drawn.held == 4 * (859_520_964 + 83_653_863 + 123_060_480)
+    assert loading_memory(Networks("not/here", "sd15")).total == drawn.held + weights
 
 
 def test_networks_that_nobody_knows_are_refused():

@@ -17,7 +17,7 @@ import pandas as pd
 from fcr_core.backbones import BACKBONES
 from fcr_core.files import write_json
 from fcr_core.job_costs import cost_of
-from fcr_core.memory_plan import Networks, PeakMemory, finetune_memory, sampling_memory
+from fcr_core.memory_plan import Networks, PeakMemory, finetune_memory, loading_memory, sampling_memory
 from fcr_core.network_costs import network_costs, tokens_of
 from fcr_core.planned_experiment import Experiment, plan_of_row
 from fcr_core.recipe import Recipe
@@ -162,6 +162,9 @@ def work(args: argparse.Namespace) -> None:
     if args.memory:
         found = peaks(experiment, networks)
         show_peaks(found, device["memory_gb"])
+        loading = loading_memory(networks)
+        print(f"loading a fine-tuned pipeline, in the host's memory: {gigabytes(loading.total)}")
+        found["loading"] = loading
         results["memory"] = {name: asdict(peak) | {"total": peak.total} for name, peak in found.items()}
     for file in sorted(missing):
         print(f"missing: {file}: planned as if it were here")
