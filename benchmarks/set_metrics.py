@@ -51,7 +51,8 @@ class KidLeftOut:
 
     def __init__(self, reference: np.ndarray) -> None:
         self.reference = reference
-        self.within = kid.off_diagonal_mean(kid.polynomial_kernel(reference, reference))
+        kernel, count = kid.polynomial_kernel(reference, reference), len(reference)
+        self.within = (kernel.sum() - np.trace(kernel)) / (count * (count - 1))
 
     def __call__(self, features: np.ndarray, groups: np.ndarray) -> np.ndarray:
         """(G + 1,) KIDs of `features` (prompts, d): of all prompts, then with each group left out."""
