@@ -1,6 +1,6 @@
 """The Feature Consistency Regularization loss: encoder features of x_t and x_{t-Δ} should not differ.
 
-L = L_denoise + λ · E_{t,Δ} ‖Enc(x_t) − Enc(x_{t−Δ})‖²,   t ~ U(Δ, T),  Δ ~ U(1, Δ_max),  same x_0 and ε      (DESIGN §1)
+L = L_denoise + λ · E_{t,Δ} ‖Enc(x_t) − Enc(x_{t−Δ})‖²,   t ~ U(Δ, T),  Δ ~ U(1, Δ_max),  same x_0 and ε
 """
 
 from __future__ import annotations

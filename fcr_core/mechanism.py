@@ -31,7 +31,7 @@ def feature_variance(
     deltas: list[int],
     seed: int,
 ) -> pd.DataFrame:
-    """E ‖Enc(x_t) − Enc(x_{t−Δ})‖² of each image and block, x_t and x_{t−Δ} from the same x_0 and ε (DESIGN §1).
+    """E ‖Enc(x_t) − Enc(x_{t−Δ})‖² of each image and block, x_t and x_{t−Δ} from the same x_0 and ε.
 
     `latents` (N, C, h, w), with the task's channels behind them, and `texts` (N, L, D). One (t, ε) an image, the same for every
     Δ and model: t is stratified over (Δ_max, T). Rows: `image`, `delta`, `block`, `mse` (the formula), `relative` (each

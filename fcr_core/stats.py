@@ -1,4 +1,4 @@
-"""Intervals for paired arms: the unit is the prompt, seeds are nested in it, arms share prompts and noise (DESIGN §7)."""
+"""Intervals for paired arms: the unit is the prompt, seeds are nested in it, arms share prompts and noise."""
 
 from __future__ import annotations
 

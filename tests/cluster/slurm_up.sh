@@ -43,6 +43,7 @@ StorageLoc=slurm
 CONF
 chmod 600 "$folder"/slurmdbd.conf
 
+# Longer than the controller is away: a step that cannot report its end for a minute drains the node, "Kill task failed".
 # Memory is enforced without cgroups: the gathering plugin looks every second and kills a step that exceeds its --mem.
 cat > "$folder"/slurm.conf << CONF
 ClusterName=loopback
@@ -76,6 +77,7 @@ JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 ReturnToService=2
 KillWait=2
+UnkillableStepTimeout=600
 SchedulerParameters=sched_interval=1,bf_interval=1
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(awk '/MemTotal/ {print int($2 / 1024) - 512}' /proc/meminfo) Gres=gpu:fake:$gpus
 PartitionName=cpu Nodes=$host Default=YES MaxTime=1-0
