@@ -67,7 +67,8 @@ class ClusterRun:
         self.gpu_holders.append(slurm.holders_of_gpus(self.workspace.folder))
         if not self.cancelled:
             self.cancel_after_checkpoint()
-        elif not self.controller_back and self.gpu_holders[-1]:
+        # Slurm 22.05 never frees the GPU of a job that is being cleaned up when the controller goes.
+        elif not self.controller_back and self.gpu_holders[-1] and slurm.has_left(self.cancelled):
             slurm.restart_controller(self.slurm_folder, SECONDS_DOWN)
             self.controller_back = time.time()
 

@@ -30,6 +30,12 @@ def restart_controller(folder: Path, seconds_down: float) -> None:
     subprocess.run(["slurmctld"], check=True)
 
 
+def has_left(job: str) -> bool:
+    """Whether a job no longer holds anything: neither running nor being cleaned up."""
+    command = ["squeue", "--noheader", "--states", "running,completing", "--format", "%i"]
+    return job not in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
 def jobs() -> pd.DataFrame:
     """One row a SLURM job, in the order of submission; `name` is `rule_{rule}...` or `rule_{group}_{rule}`."""
     text = subprocess.run(
