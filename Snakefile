@@ -17,7 +17,7 @@ from fcr_core.data import DATASETS
 from fcr_core.recipe import Recipe
 
 # The jobs of a DAG are made to stay: looking through them for garbage was a quarter of the time that 20,000 took.
-gc.set_threshold(100_000)
+gc.set_threshold(1_000_000)
 
 
 configfile: "config.yaml"

@@ -99,14 +99,18 @@ def pictures_argument(files):
     return [f"--data={folder}" for folder in folders_of(files.get("pictures", []))]
 
 
+def sampled_to(variation, seeds):
+    return [f"results/samples/{variation}/{EVAL}/clean/seed{seed}" for seed in seeds]
+
+
 def samples_of(variation, seeds=SEEDS):
-    return [f"results/samples/{variation}/{EVAL}/clean/seed{seed}/manifest.parquet" for seed in seeds]
+    return [f"{folder}/manifest.parquet" for folder in sampled_to(variation, seeds)]
 
 
 def images_in(*variations, seeds=SEEDS):
     """The folders of images beside `samples_of`; whatever reads them says so, as they may be removed when all have. A folder has
     no checksum, so what it holds counts as changed when its manifest has."""
-    return [ancient(f"{folder}/images") for name in variations for folder in folders_of(samples_of(name, seeds))]
+    return [ancient(f"{folder}/images") for name in variations for folder in sampled_to(name, seeds)]
 
 
 def twin_of(variation):
