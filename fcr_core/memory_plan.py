@@ -17,6 +17,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoConfig, AutoModel, CLIPTextConfig, CLIPTextModel
 
 from fcr_core import published
@@ -122,7 +123,8 @@ def finetune_memory(
         raise ValueError("memory is planned for recipes without trajectories: those with them decode groups of any length")
     unet = networks.unet().train()
     if gradient_checkpointing:
-        unet.enable_gradient_checkpointing()
+        # Without dropout there is no random state to keep; keeping it would overwrite torch's own with one without content.
+        unet.enable_gradient_checkpointing(partial(checkpoint, use_reentrant=False, preserve_rng_state=False))
     parts = trained_parts(unet, recipe, lora_rank)
     with FakeTensorMode(allow_non_fake_inputs=True):
         without_content(unet)

@@ -72,7 +72,9 @@ def test_a_fine_tune_needs_what_was_predicted(locations, tmp_path, task, name, o
     averages = sum(p.nbytes for p in run.ema.shadow_params) if run.ema else 0
     weights = held(unet) * (2 if recipe.preserve else 1) + averages
     measured = weights + peak_tensor_bytes(lambda: run.run(2, loss, 100, "test"))
+    random_state = torch.get_rng_state()
     predicted = finetune_memory(Networks(locations[task]), recipe, BATCH, TOKENS, **options)
+    assert torch.equal(torch.get_rng_state(), random_state)
     assert predicted.held == weights
     assert predicted.total == pytest.approx(measured, rel=0.15)
 

@@ -1,5 +1,7 @@
 """A fine-tune in two real processes takes the steps of one process: they share out the batches of a step, and validations."""
 
+import json
+import os
 import subprocess
 import sys
 
@@ -39,6 +41,25 @@ def test_two_processes_share_out_two_accumulated_batches(train_set, tmp_path):
     # Adam makes a whole step of a gradient that is rounding alone, so single weights may differ; those are few.
     gap, control = (sum((weights[key] - one[key]).abs().sum().item() for key in one) for weights in (two, other))
     assert gap < 0.02 * control
+
+
+def test_processes_of_srun_find_each_other(train_set, tmp_path):
+    """What Slurm says to the two processes of a job step, here without Slurm; with it: tests/cluster."""
+    out = tmp_path / "srun" / "seed0"
+    command = [
+        sys.executable,
+        "-m",
+        "workflow_scripts.finetune",
+        *OPTIONS,
+        f"--train-set={train_set}",
+        f"--out={out}",
+        "--accumulate=2",
+    ]
+    step = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost", "SLURM_JOB_ID": str(os.getpid())}
+    ranks = [step | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)} for rank in range(2)]
+    started = [subprocess.Popen(command, cwd=ROOT, env=os.environ | rank) for rank in ranks]
+    assert [process.wait(200) for process in started] == [0, 0]
+    assert json.loads((out / "run.json").read_text())["settings"]["processes"] == "2"
 
 
 def test_two_processes_share_out_the_runs_of_a_validation(train_set, tmp_path):

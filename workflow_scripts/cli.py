@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from fcr_core.jobs import sole_writer
+from fcr_core.ranks import adopt_slurm_rank
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -26,7 +27,8 @@ def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None
     args = made.parse_args()
     logging.basicConfig(level="INFO", format="%(levelname)s %(message)s", stream=sys.stderr)
     set_up_torch(args.threads)
-    # Of several processes of one job (torchrun) the first writes.
+    adopt_slurm_rank()
+    # Of several processes of one job (torchrun, srun) the first writes.
     writes = os.environ.get("RANK", "0") == "0"
     try:
         with sole_writer(args.out) if writes else nullcontext(), gpu_of(args):

@@ -1,8 +1,11 @@
 """profiles/slurm on a real single-node SLURM with fake GPUs, disturbed while the smoke DAG runs."""
 
+import json
 import re
 
 import pandas as pd
+
+from .conftest import run_to_the_end
 
 # What exp1.efficiency_columns takes from the clock. Every other column is a count, or drawn from seeds.
 TIMED = r"(latency_ms|speedup)_b\d+(_\w+)?"
@@ -62,3 +65,10 @@ def test_measurements_are_grouped(cluster):
     files = len(list((cluster.workspace.folder / "results" / "metrics").glob("*/*.parquet")))
     measuring = cluster.jobs["name"].str.startswith("rule_measure")
     assert 0 < measuring.sum() < files / 3
+
+
+def test_the_processes_of_a_job_step_share_out_a_fine_tune(cluster, tmp_path):
+    options = "--steps=2 --batch=2 --accumulate=2 --lr=1e-5 --seed=0 --pipeline=models/pocket --recipe='{\"lam\": 1}'"
+    data = f"--train-set=results/train_set/pocket/twemoji.safetensors --out={tmp_path}/seed0"
+    run_to_the_end(cluster.workspace, f"srun --ntasks=2 --mem=6000 python -m workflow_scripts.finetune {options} {data}")
+    assert json.loads((tmp_path / "seed0" / "run.json").read_text())["settings"]["processes"] == "2"
