@@ -215,8 +215,8 @@ def without_content(network: nn.Module) -> Any:
 def bytes_of_pipeline(networks: Networks, unet: Any) -> int:
     """Bytes of a pipeline's networks in float32."""
     with torch.device("meta"):
-        others = networks.vae(), networks.text_encoder(unet.config.cross_attention_dim)
-    return sum(map(bytes_of, (unet, *others)))
+        vae = networks.vae()
+    return sum(map(bytes_of, (unet, vae, networks.text_encoder(unet.config.cross_attention_dim))))
 
 
 def bytes_of(network: nn.Module) -> int:

@@ -107,6 +107,15 @@ def samples_of(variation, seeds=SEEDS):
     return [f"{folder}/manifest.parquet" for folder in sampled_to(variation, seeds)]
 
 
+def as_is(output):
+    return output
+
+
+# With config key sampling.keep_images = false images go once their features, distances and figures are there.
+IMAGES_KEPT = as_is if config["sampling"]["keep_images"] else temp
+SAMPLES = f"results/samples/{{variation}}/{EVAL}/clean/seed{{seed}}"
+
+
 def images_in(*variations, seeds=SEEDS):
     """The folders of images beside `samples_of`; whatever reads them says so, as they may be removed when all have. A folder has
     no checksum, so what it holds counts as changed when its manifest has."""

@@ -31,15 +31,6 @@ rule search_key_steps:
         " --plan {params.plan:q} --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
-def as_is(output):
-    return output
-
-
-# With config key sampling.keep_images = false images go once their features, distances and figures are there.
-IMAGES_KEPT = as_is if config["sampling"]["keep_images"] else temp
-SAMPLES = f"results/samples/{{variation}}/{EVAL}/clean/seed{{seed}}"
-
-
 rule sample:
     input:
         prompts=f"results/prompts/{EVAL}.parquet",

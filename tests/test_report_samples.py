@@ -38,14 +38,14 @@ def written(path, side):
 def row_of(folder, variation: Variation) -> dict:
     """A sampled row of the page: two Twemoji as its images, random numbers as its measurements."""
     samples, rng = folder / variation.name / "seed0", np.random.default_rng(variation.stride)
-    samples.mkdir(parents=True)
+    (samples / "images").mkdir(parents=True)
     for prompt_id, record in zip(PROMPTS, EMOJI, strict=True):
-        record.image().save(samples / f"{prompt_id}.png")
+        record.image().save(samples / "images" / f"{prompt_id}.png")
     pd.DataFrame({"prompt_id": PROMPTS.keys(), "prompt": PROMPTS.values()}).to_parquet(samples / "manifest.parquet")
     write_json(samples / "run.json", run_record({}, time.time()))
     rows = [{"metric": m, "seed": 0, "prompt_id": p, "value": rng.uniform(1, 2)} for m in PER_PROMPT for p in PROMPTS]
     rows += [{"metric": "frechet_effnet", "seed": 0, "group": g, "value": rng.uniform(1, 2)} for g in (-1, 0, 1)]
-    write_rows(samples / "measured.parquet", None, [{"prompt_id": "", "group": -1} | row for row in rows])
+    write_rows(samples / "measured.parquet", [{"prompt_id": "", "group": -1} | row for row in rows])
     manifest = [str(samples / "manifest.parquet")]
     return {"variation": asdict(variation), "files": [str(samples / "measured.parquet")], "samples": manifest, "weights": []}
 
