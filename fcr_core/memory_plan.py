@@ -17,7 +17,6 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils.checkpoint import checkpoint
 from transformers import AutoConfig, AutoModel, CLIPTextConfig, CLIPTextModel
 
 from fcr_core import published
@@ -123,8 +122,7 @@ def finetune_memory(
         raise ValueError("memory is planned for recipes without trajectories: those with them decode groups of any length")
     unet = networks.unet().train()
     if gradient_checkpointing:
-        # Without dropout there is no random state to keep; keeping it would overwrite torch's own with one without content.
-        unet.enable_gradient_checkpointing(partial(checkpoint, use_reentrant=False, preserve_rng_state=False))
+        unet.enable_gradient_checkpointing()
     parts = trained_parts(unet, recipe, lora_rank)
     with FakeTensorMode(allow_non_fake_inputs=True):
         without_content(unet)

@@ -22,7 +22,7 @@ from fcr_core.files import replacing
 class Trajectories:
     """Of N runs of `steps` steps with one guidance scale: `latents`, `texts` (N, L, D), `null_text` (1, L, D).
 
-    `latents` are (N, steps + 1, C, h, w) from the initial noise on, or only the `ends` of the runs, (N, 2, C, h, w).
+    `latents` are (N, steps + 1, C, h, w) from the initial noise on, or only the first and the last of each run, (N, 2, C, h, w).
     """
 
     latents: torch.Tensor

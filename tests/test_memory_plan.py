@@ -85,7 +85,7 @@ def test_a_fine_tune_needs_what_was_predicted(locations, tmp_path, task, name, o
 
 
 def test_gradient_checkpointing_needs_what_was_predicted(locations, tmp_path):
-    """In a process of its own: after it torch 2.14 ends a long run of other tests with a segmentation fault."""
+    """In a process of its own: behind it a long run of other tests ended in a segmentation fault of torch, twice of twice."""
     code = "import sys; from tests.test_memory_plan import RECIPES, peaks; print(*peaks(*sys.argv[1:], RECIPES['plan'], OPTIONS))"
     options = {"gradient_checkpointing": True}
     command = [sys.executable, "-c", code.replace("OPTIONS", str(options)), locations["image"], str(tmp_path)]
