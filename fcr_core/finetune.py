@@ -94,6 +94,11 @@ class FineTuneLoss:
         loss, terms = self.total(generator)
         return loss, {name: value.item() for name, value in terms.items()}
 
+    @property
+    def preserved(self) -> list[Any]:
+        """The frozen networks that the loss holds beside the one that learns."""
+        return [source.base for source in self.sources if isinstance(source, NoisedTerms) and source.base is not None]
+
     def total(self, generator: torch.Generator) -> tuple[torch.Tensor, Terms]:
         """The weighted sum, and all terms as tensors."""
         terms: Terms = {}

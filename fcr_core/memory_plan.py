@@ -124,10 +124,15 @@ def finetune_memory(
     if gradient_checkpointing:
         unet.enable_gradient_checkpointing()
     parts = trained_parts(unet, recipe, lora_rank)
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        without_content(unet)
+    fake = FakeTensorMode(allow_non_fake_inputs=True)
+    with fake:
+        data = batch_of(unet, batch, tokens, size)
+    # It copies the network to preserve, so before the weights are fake: torch 2.14's deepcopy of those corrupts the heap.
+    loss = FineTuneLoss(unet, DDIMScheduler(), data, recipe, batch)
+    with fake:
+        for network in (unet, *loss.preserved):
+            without_content(network)
         trained = [p for p in parts.learning.parameters() if p.requires_grad]
-        loss = FineTuneLoss(unet, DDIMScheduler(), batch_of(unet, batch, tokens, size), recipe, batch)
         optimizer = torch.optim.AdamW(trained, lr=1e-5)
         averaged = sum(p.nbytes for p in trained) if ema else 0
         held = bytes_of(unet) * (2 if recipe.preserve else 1) + averaged
