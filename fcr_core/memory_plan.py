@@ -130,12 +130,13 @@ def finetune_memory(
     # It copies the network to preserve, so before the weights are fake: torch 2.14's deepcopy of those corrupts the heap.
     loss = FineTuneLoss(unet, DDIMScheduler(), data, recipe, batch)
     with fake:
-        for network in (unet, *loss.preserved):
+        unets = (unet, *loss.preserved)
+        for network in unets:
             without_content(network)
         trained = [p for p in parts.learning.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=1e-5)
         averaged = sum(p.nbytes for p in trained) if ema else 0
-        held = bytes_of(unet) * (2 if recipe.preserve else 1) + averaged
+        held = sum(map(bytes_of, unets)) + averaged
         steps = partial(two_steps, loss, optimizer, trained, AUTOCAST[precision], min(accumulate, 2))
         return PeakMemory(held, peak_tensor_bytes(steps))
 

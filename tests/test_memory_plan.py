@@ -57,7 +57,7 @@ PLANS = {
 }
 
 
-# Whoever reads the memory of a weight without content corrupts the heap, and the process ends somewhere later.
+# Torch warns so where a weight without content is deep-copied, which corrupts the heap: the process ends somewhere later.
 @pytest.mark.filterwarnings("error:Accessing the data pointer of FakeTensor")
 @pytest.mark.parametrize("task, name, options", FINE_TUNES, ids=str)
 def test_a_fine_tune_needs_what_was_predicted(locations, tmp_path, task, name, options):
