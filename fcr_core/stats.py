@@ -10,7 +10,8 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its two-sided 95 % interval and its one-sided 95 % bounds (the ends of the 90 % interval)."""
+    """A value with its two-sided 95 % interval and its one-sided 95 % bounds: the ends of the 90 % interval, or of the 95 %
+    interval where those of the 90 % are wrong more often than they say (`skewed_mean_interval`)."""
 
     value: float
     low: float
@@ -35,19 +36,22 @@ def skewed_mean_interval(values: np.ndarray) -> Interval:
 
     Each end is the outer one of Student's interval and of Hall's (1992, J. R. Stat. Soc. B 54), which compares
     g(t) = t + γ t² / (3 √n) + γ² t³ / (27 n) + γ / (6 √n) with Student's quantile, γ the skewness. Alone, the first is too low
-    above a long right tail, the second too narrow where a symmetric sample is skewed by accident (docs/statistics.md).
+    above a long right tail, the second too narrow where a symmetric sample is skewed by accident.
+
+    The one-sided bounds are these ends as well, wrong in up to 5.5 % at 100 prompts or more; the ends of a 90 % interval would be
+    in up to 8 % (docs/statistics.md).
     """
     student, error = mean_interval(values), stats.sem(values)
     if error == 0:
         return student
-    quantiles = -stats.t.ppf([0.025, 0.975, 0.05, 0.95], len(values) - 1)
+    quantiles = -stats.t.ppf([0.025, 0.975], len(values) - 1)
     centred = values - student.value
     slope = (centred**3).mean() / (centred**2).mean() ** 1.5 / (3 * np.sqrt(len(values)))
     shifted = quantiles - slope / 2
     inverse = (np.cbrt(1 + 3 * slope * shifted) - 1) / slope if abs(slope) > 1e-9 else shifted
-    low, high, lower, upper = student.value - error * inverse
-    outer = (min(low, student.low), max(high, student.high), min(lower, student.lower_bound), max(upper, student.upper_bound))
-    return Interval(student.value, *(float(end) for end in outer))
+    low, high = student.value - error * inverse
+    low, high = min(float(low), student.low), max(float(high), student.high)
+    return Interval(student.value, low, high, low, high)
 
 
 def jackknife_interval(value: float, replicates: np.ndarray) -> Interval:
