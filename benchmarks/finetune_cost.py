@@ -13,11 +13,12 @@ from pathlib import Path
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
-from fcr_core.denoising import TrainingSet, denoising_loss
+from fcr_core.denoising import denoising_loss
 from fcr_core.finetune import FineTuneLoss, trained_parts
 from fcr_core.latency import measure_latency
 from fcr_core.recipe import Recipe
 from fcr_core.training import StepLoss, step_generator
+from fcr_core.training_set import EncodedSet
 from fcr_core.trajectories import Trajectories
 
 FELT = {"lam": 1.0, "times": "groups", "distance": "relative"}
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    data, trajectories = TrainingSet.load(args.train_set), Trajectories.load(args.trajectories)
+    data, trajectories = EncodedSet.load(args.train_set), Trajectories.load(args.trajectories)
     scheduler = DDIMScheduler.from_pretrained(args.pipeline, subfolder="scheduler")
 
     def unet() -> UNet2DConditionModel:

@@ -16,7 +16,6 @@ import torch
 
 from benchmarks.full_size import FULL_WIDTH, GIB, write_backbone
 from fcr_core.backbones import BACKBONES
-from fcr_core.denoising import TrainingSet
 from fcr_core.finetune import FineTuneLoss, trained_parts
 from fcr_core.latency import peak_tensor_bytes, process_bytes
 from fcr_core.memory_plan import Networks, finetune_memory, sampling_memory
@@ -25,6 +24,7 @@ from fcr_core.published import TOKENS
 from fcr_core.recipe import Recipe
 from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
 from fcr_core.training import TrainingRun
+from fcr_core.training_set import EncodedSet
 
 STEPS, STRIDE = 6, 6
 
@@ -44,7 +44,7 @@ def fine_tune(networks: Networks, batch: int, recipe: Recipe, state: Path) -> tu
     unet = load_unet(networks.location)
     side, width = unet.config.sample_size, unet.config.cross_attention_dim
     texts = torch.randn(batch, TOKENS, width)
-    data = TrainingSet(torch.randn(batch, unet.config.in_channels, side, side), texts, texts[:1], list(map(str, range(batch))))
+    data = EncodedSet(torch.randn(batch, unet.config.in_channels, side, side), texts, texts[:1], list(map(str, range(batch))))
     parts = trained_parts(unet, recipe)
     loss = FineTuneLoss(unet, load_scheduler(networks.location), data, recipe, batch)
     run = TrainingRun(parts.learning, state, lr=1e-5, seed=0, ema_decay=0.0)

@@ -11,11 +11,11 @@ import torch
 from diffusers import DDIMScheduler
 from torch import nn
 
-from fcr_core.denoising import TrainingSet
 from fcr_core.lora import add_lora, merge_lora, save_lora
 from fcr_core.recipe import Recipe
 from fcr_core.reuse_decoder import decoder_module, own_decoder
 from fcr_core.terms import DecodingTerms, NoisedTerms, RolloutTerms, Terms
+from fcr_core.training_set import TrainingSet
 from fcr_core.trajectories import DDIMSteps, Trajectories
 
 

@@ -77,6 +77,8 @@ def finetune(e: Experiment, w: Mapping[str, str]) -> JobCost:
     recipe, training = Recipe(**tune.recipe), tune.training
     passes = training["steps"] * training["batch"] * training.get("accumulate", 1)
     flops = {training.get("precision", "fp32"): passes * 3 * e.networks.unet.full * step_factor(recipe)}
+    if not e.config["data"].get("cache_latents", True):
+        flops["fp32"] = flops.get("fp32", 0) + passes * e.networks.encode
     if tune.validated:
         plan = Plan(KeySteps.uniform(recipe.stride), recipe.cut, recipe.reuse, recipe.nodes)
         validations = training["steps"] // training["validate_every"] * e.launched(e.config["finetune"]["validation_prompts"])

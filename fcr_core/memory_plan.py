@@ -8,6 +8,7 @@ tensors is not in it: some 0.7 GB of libraries on a CPU, the context of CUDA on 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,16 +23,16 @@ from transformers import AutoConfig, AutoModel, CLIPTextConfig, CLIPTextModel
 from fcr_core import published
 from fcr_core.cache import LAUNCH_STEPS, steps_a_launch
 from fcr_core.conditioning import conditioning_of
-from fcr_core.denoising import TrainingSet
 from fcr_core.finetune import FineTuneLoss, trained_parts
 from fcr_core.latency import peak_tensor_bytes
 from fcr_core.location import TEXT_ENCODER_REFERENCE, Location
-from fcr_core.pipelines import referenced_text_encoder
+from fcr_core.pipelines import encode_images, referenced_text_encoder
 from fcr_core.recipe import Recipe
 from fcr_core.schedule import Plan
 from fcr_core.split import SplitUNet
 from fcr_core.tiling import repeat, tile_call
 from fcr_core.training import AUTOCAST
+from fcr_core.training_set import EncodedSet
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,15 @@ def read(file: Path) -> dict[str, Any] | None:
     return json.loads(file.read_text()) if file.exists() else None
 
 
-class Shapes(TrainingSet):
-    """A training set of one batch without content; nothing is drawn from it by value."""
+@dataclass(frozen=True)
+class Shapes(EncodedSet):
+    """A training set of one batch without content; nothing is drawn from it by value, but what drawing it runs is run."""
+
+    encode: Callable[[], Any] | None = None
 
     def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.encode:
+            self.encode()
         return self.latents.clone(), self.texts.clone()
 
 
@@ -113,10 +119,12 @@ def finetune_memory(
     accumulate: int = 1,
     ema: float = 0.0,
     gradient_checkpointing: bool = False,
+    streamed: bool = False,
 ) -> PeakMemory:
     """Of a fine-tune by `recipe` with AdamW in float32; `size` is the side of the latents, by default the UNet's own.
 
-    The latents of the whole training set are not in it. Raises `ValueError` for a recipe with terms on trajectories.
+    The latents of the whole training set are not in it; with `streamed` each batch is encoded as it is drawn.
+    Raises `ValueError` for a recipe with terms on trajectories.
     """
     if recipe.needs_trajectories:
         raise ValueError("memory is planned for recipes without trajectories: those with them decode groups of any length")
@@ -126,7 +134,7 @@ def finetune_memory(
     parts = trained_parts(unet, recipe, lora_rank)
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     with fake:
-        data = batch_of(unet, batch, tokens, size)
+        data = batch_of(unet, batch, tokens, size, networks.vae().eval() if streamed else None)
     # It copies the network to preserve, so before the weights are fake: torch 2.14's deepcopy of those corrupts the heap.
     loss = FineTuneLoss(unet, DDIMScheduler(), data, recipe, batch)
     with fake:
@@ -136,15 +144,21 @@ def finetune_memory(
         trained = [p for p in parts.learning.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=1e-5)
         averaged = sum(p.nbytes for p in trained) if ema else 0
-        held = sum(map(bytes_of, unets)) + averaged
+        encoders = bytes_of_pipeline(networks, unet) - bytes_of(unet) if streamed else 0
+        held = sum(map(bytes_of, unets)) + averaged + encoders
         steps = partial(two_steps, loss, optimizer, trained, AUTOCAST[precision], min(accumulate, 2))
         return PeakMemory(held, peak_tensor_bytes(steps))
 
 
-def batch_of(unet: Any, batch: int, tokens: int, size: int | None) -> Shapes:
+def batch_of(unet: Any, batch: int, tokens: int, size: int | None, vae: Any = None) -> Shapes:
+    """With a VAE it is encoded whenever it is drawn."""
     config, side = unet.config, size or unet.config.sample_size
     text = torch.empty(batch, tokens, config.cross_attention_dim)
-    return Shapes(torch.empty(batch, config.in_channels, side, side), text, text[:1], [])
+    latents = torch.empty(batch, config.in_channels, side, side)
+    if vae is None:
+        return Shapes(latents, text, text[:1], [])
+    pixels = torch.empty(batch, 3, *(side * 2 ** (len(vae.config.block_out_channels) - 1),) * 2)
+    return Shapes(latents, text, text[:1], [], encode=partial(encode_images, vae, pixels))
 
 
 def two_steps(loss: FineTuneLoss, optimizer: Any, trained: list[nn.Parameter], dtype: torch.dtype | None, passes: int) -> None:

@@ -12,13 +12,14 @@ from diffusers.training_utils import compute_snr
 
 from fcr_core.conditioning import beside, conditioning_of
 from fcr_core.decoding import CachedDecoding
-from fcr_core.denoising import TrainingSet, drop_text, prediction_target
+from fcr_core.denoising import prediction_target
 from fcr_core.encoder import Features, capture, encode, features_of
 from fcr_core.loss import feature_consistency_loss, feature_distance, feature_norms
 from fcr_core.pairs import draw_group_pairs, draw_time_pairs, group_deltas
 from fcr_core.recipe import Recipe
 from fcr_core.schedule import KeySteps, Plan
 from fcr_core.split import SplitUNet
+from fcr_core.training_set import TrainingSet, drop_text
 from fcr_core.trajectories import DDIMSteps, Trajectories
 
 # Scalars by name; those without a weight in the recipe are only logged.

@@ -32,10 +32,22 @@ def source_of(dataset):
     return [sources[dataset]] if dataset in sources else []
 
 
-# Which images of the training split are encoded, and how.
+# Which images of the training split are learned from, and how.
 TRAIN_IMAGES = [f"--images={config['data']['train_images']}"] if "train_images" in config["data"] else []
 if config["data"].get("mirror"):
     TRAIN_IMAGES.append("--mirror")
+
+# Encoded once for all fine-tunes, or the prepared data, of which each batch is encoded as it is drawn.
+if config["data"].get("cache_latents", True):
+    TRAINING_DATA = f"results/train_set/{BACKBONE}/{TRAIN}.safetensors"
+else:
+    TRAINING_DATA = f"results/data/{TRAIN}/prompts.parquet"
+
+
+def training_data_argument(file):
+    if config["data"].get("cache_latents", True):
+        return [f"--train-set={file}"]
+    return [f"--data={Path(file).parent}", *TRAIN_IMAGES]
 
 
 def copy_of(name, files):

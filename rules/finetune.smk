@@ -15,9 +15,7 @@ FINETUNE_GPUS = config["finetune"].get("gpus", 1)
 rule sample_trajectories:
     input:
         lambda wildcards: (
-            f"results/prompts/{EVAL}-key_search.parquet"
-            if wildcards.purpose == "key_search"
-            else f"results/train_set/{BACKBONE}/{TRAIN}.safetensors"
+            f"results/prompts/{EVAL}-key_search.parquet" if wildcards.purpose == "key_search" else TRAINING_DATA
         ),
     output:
         f"results/trajectories/{BACKBONE}/{{purpose}}.safetensors",
@@ -39,7 +37,9 @@ rule sample_trajectories:
         versions=VERSIONS,
         weights=WEIGHTS,
         pipeline=PIPELINE,
-        source=lambda wildcards: "--prompts" if wildcards.purpose == "key_search" else "--train-set",
+        source=lambda wildcards, input: (
+            [f"--prompts={input[0]}"] if wildcards.purpose == "key_search" else training_data_argument(input[0])
+        ),
         n_trajectories=lambda wildcards: TRAJECTORIES[wildcards.purpose][0],
         seed=lambda wildcards: TRAJECTORIES[wildcards.purpose][1],
         ends=lambda wildcards: TRAJECTORIES[wildcards.purpose][2],
@@ -47,14 +47,14 @@ rule sample_trajectories:
         guidance=config["sampling"]["guidance"],
         device=config["device"],
     shell:
-        "python -m workflow_scripts.sample_trajectories --pipeline {params.pipeline:q} {params.source} {input:q}"
+        "python -m workflow_scripts.sample_trajectories --pipeline {params.pipeline:q} {params.source:q}"
         " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} {params.ends} --guidance {params.guidance} --device {params.device}"
         " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule finetune:
     input:
-        train_set=f"results/train_set/{BACKBONE}/{TRAIN}.safetensors",
+        data=TRAINING_DATA,
         trajectories=lambda wildcards: trajectories_of(wildcards.recipe),
         validation=lambda wildcards: validation_of(wildcards.recipe),
     output:
@@ -80,6 +80,7 @@ rule finetune:
         versions=VERSIONS,
         weights=WEIGHTS,
         pipeline=PIPELINE,
+        data=lambda wildcards, input: training_data_argument(input.data),
         trajectories=lambda wildcards, input: [f"--trajectories={file}" for file in input.get("trajectories", [])]
         + [f"--validation={file}" for file in input.get("validation", [])],
         recipe=lambda wildcards: json.dumps(FINE_TUNES[wildcards.recipe].recipe),
@@ -95,7 +96,7 @@ rule finetune:
         " launch=python; if [ {resources.gpu} -gt 1 ]; then launch='torchrun --standalone --nproc-per-node {resources.gpu}'; fi;"
         # Several nodes: docs/cluster.md.
         " if [ ${{SLURM_NTASKS:-1}} -gt 1 ]; then launch='srun python'; fi;"
-        " $launch -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} --train-set {input.train_set:q}"
+        " $launch -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} {params.data:q}"
         " {params.trajectories:q} --recipe {params.recipe:q} {params.training:q} --sampling-steps {params.sampling_steps}"
         " --checkpoint-every {resources.checkpoint_every}"
         " {params.pretraining:q} --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"

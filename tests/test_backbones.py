@@ -15,13 +15,13 @@ from fcr_core.codehash import content_hash
 from fcr_core.conditioning import conditioning_of
 from fcr_core.data import load
 from fcr_core.data.prepared import images_of, prepare
-from fcr_core.denoising import TrainingSet, encode_training_set
 from fcr_core.finetune import FineTuneLoss, trained_parts
 from fcr_core.location import Location, Repository
 from fcr_core.pipelines import load_pipeline, load_scheduler, load_unet
 from fcr_core.recipe import Recipe
 from fcr_core.sampling import Sampler, initial_noise, latent_shape, sample_latents, sample_to_folder, sampling_inputs
 from fcr_core.training import TrainingRun
+from fcr_core.training_set import EncodedSet, StreamedSet, encode_training_set
 from workflow_scripts import encode_data, finetune, measure_efficiency, measure_variance, sample
 
 from .random_pipelines import TINY_UNET, write_lora, write_motion_adapter, write_pipeline
@@ -70,12 +70,12 @@ def draw(pipe, data, sampler, rows: int = 2) -> torch.Tensor:
 @pytest.mark.parametrize("task", TASKS)
 def test_one_step_of_fine_tuning_reaches_every_weight_that_it_should(locations, data, tmp_path, task):
     location = locations(task)
-    train_set = encode_training_set(load_pipeline(location), data, tmp_path / "state")
+    train_set = encode_training_set(StreamedSet.of(load_pipeline(location), data), tmp_path / "state")
     train_set.save(tmp_path / "set.safetensors")
     unet, scheduler = load_unet(location), load_scheduler(location)
     assert scheduler.config.prediction_type == ("v_prediction" if task == "v_prediction" else "epsilon")
     parts = trained_parts(unet, recipe := Recipe(lam=0.1))
-    loss = FineTuneLoss(unet, scheduler, TrainingSet.load(tmp_path / "set.safetensors"), recipe, 2)
+    loss = FineTuneLoss(unet, scheduler, EncodedSet.load(tmp_path / "set.safetensors"), recipe, 2)
     value, logged = loss(0, torch.Generator().manual_seed(0))
     value.backward()
     assert value.isfinite() and logged["consistency"] > 0

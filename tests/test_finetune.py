@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from fcr_core.denoising import TrainingSet
 from fcr_core.finetune import FineTuneLoss, trained_parts
 from fcr_core.recipe import Recipe
 from fcr_core.training import TrainingRun
+from fcr_core.training_set import EncodedSet
 from fcr_core.trajectories import Trajectories
 
 from .unets import built
@@ -29,10 +29,10 @@ RECIPES = {
 
 
 @pytest.fixture
-def data() -> TrainingSet:
+def data() -> EncodedSet:
     generator = torch.Generator().manual_seed(0)
     latents, texts = torch.randn(6, 4, 8, 8, generator=generator), torch.randn(6, 3, 8, generator=generator)
-    return TrainingSet(latents, texts, torch.zeros(1, 3, 8), list("abcdef"))
+    return EncodedSet(latents, texts, torch.zeros(1, 3, 8), list("abcdef"))
 
 
 @pytest.fixture

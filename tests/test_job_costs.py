@@ -84,6 +84,12 @@ def test_a_fine_tune_costs_three_passes_a_sample_times_its_factor(experiment):
     assert cost_of(experiment, "finetune", {"recipe": "lambda0"}).flops == {"fp32": pytest.approx(1.15 * plain)}
 
 
+def test_images_that_are_encoded_as_they_are_drawn_cost_that_in_every_step(experiment):
+    streamed = replace(experiment, config=experiment.config | {"data": experiment.config["data"] | {"cache_latents": False}})
+    flops, cached = (cost_of(e, "finetune", {"recipe": "lambda0.10"}).flops["fp32"] for e in (streamed, experiment))
+    assert flops - cached == pytest.approx(40 * 32 * experiment.networks.encode)
+
+
 def test_mini_validations_cost_sampling(experiment):
     tune = experiment.tunes["lambda0.10"]
     validated = replace(tune, training=tune.training | {"validate_every": 10, "precision": "bf16"})

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from fcr_core.backbones import BACKBONES
-from fcr_core.denoising import TrainingSet
+from fcr_core.data import load
+from fcr_core.data.prepared import prepare
 from fcr_core.finetune import FineTuneLoss, trained_parts
 from fcr_core.latency import peak_tensor_bytes
 from fcr_core.memory_plan import Networks, finetune_memory, loading_memory, sampling_memory
@@ -15,6 +16,7 @@ from fcr_core.recipe import Recipe
 from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
 from fcr_core.schedule import KeySteps, Plan
 from fcr_core.training import TrainingRun
+from fcr_core.training_set import EncodedSet, StreamedSet
 
 from .random_pipelines import TINY_UNET, write_motion_adapter, write_pipeline
 
@@ -44,6 +46,7 @@ FINE_TUNES = [
     ("image", "plan", {"accumulate": 3}),
     ("image", "plan", {"ema": 0.9}),
     ("image", "plan", {"gradient_checkpointing": True}),
+    ("image", "plan", {"streamed": True}),
     ("image", "preserve", {}),
     ("image", "LoRA", {}),
     ("masked", "plan", {}),
@@ -57,6 +60,21 @@ PLANS = {
 }
 
 
+def encoded(unet) -> EncodedSet:
+    latents, texts = torch.randn(BATCH, unet.config.in_channels, 8, 8), torch.randn(BATCH, TOKENS, 8)
+    return EncodedSet(latents, texts, torch.zeros(1, TOKENS, 8), list("abcdef"))
+
+
+def streamed(location, unet, folder) -> StreamedSet:
+    """Pictures of the side whose latents have the size of the UNet."""
+    pipe = load_pipeline(location)
+    pipe.unet = unet
+    prepare(load("twemoji", "train")[:BATCH], folder / "set", "twemoji")
+    data = StreamedSet.of(pipe, folder / "set")
+    data.images.size = unet.config.sample_size * pipe.vae_scale_factor
+    return data
+
+
 # Torch warns so where a weight without content is deep-copied, which corrupts the heap: the process ends somewhere later.
 @pytest.mark.filterwarnings("error:Accessing the data pointer of FakeTensor")
 @pytest.mark.parametrize("task, name, options", FINE_TUNES, ids=str)
@@ -64,14 +82,14 @@ def test_a_fine_tune_needs_what_was_predicted(locations, tmp_path, task, name, o
     recipe, unet = RECIPES[name], load_unet(locations[task])
     if options.get("gradient_checkpointing"):
         unet.enable_gradient_checkpointing()
-    latents, texts = torch.randn(BATCH, unet.config.in_channels, 8, 8), torch.randn(BATCH, TOKENS, 8)
-    data = TrainingSet(latents, texts, torch.zeros(1, TOKENS, 8), list("abcdef"))
+    data = streamed(locations[task], unet, tmp_path) if options.get("streamed") else encoded(unet)
     parts = trained_parts(unet, recipe, 16)
     loss = FineTuneLoss(unet, load_scheduler(locations[task]), data, recipe, BATCH)
     averaged, accumulated = options.get("ema", 0.0), options.get("accumulate", 1)
     run = TrainingRun(parts.learning, tmp_path, lr=1e-3, seed=0, ema_decay=averaged, accumulate=accumulated)
     averages = sum(p.nbytes for p in run.ema.shadow_params) if run.ema else 0
-    weights = held(unet, *loss.preserved) + averages
+    encoders = (data.pipe.vae, data.pipe.text_encoder) if options.get("streamed") else ()
+    weights = held(unet, *loss.preserved, *encoders) + averages
     measured = weights + peak_tensor_bytes(lambda: run.run(2, loss, 100, "test"))
     predicted = finetune_memory(Networks(locations[task]), recipe, BATCH, TOKENS, **options)
     assert predicted.held == weights and predicted.total == pytest.approx(measured, rel=0.15)

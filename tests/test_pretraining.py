@@ -10,8 +10,8 @@ from PIL import Image
 
 from fcr_core.data import load
 from fcr_core.data.prepared import prepare
-from fcr_core.denoising import encode_training_set
 from fcr_core.pipelines import load_pipeline
+from fcr_core.training_set import StreamedSet, encode_training_set
 from workflow_scripts import pretrain_unet, pretrain_vae
 
 
@@ -33,7 +33,7 @@ def with_vae(pictures, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def train_set(with_vae, pictures) -> Path:
     file = with_vae.parent / "train_set.safetensors"
-    encode_training_set(load_pipeline(with_vae), pictures, file.with_suffix(".state")).save(file)
+    encode_training_set(StreamedSet.of(load_pipeline(with_vae), pictures), file.with_suffix(".state")).save(file)
     return file
 
 

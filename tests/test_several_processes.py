@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fcr_core.denoising import TrainingSet
+from fcr_core.training_set import EncodedSet
 from fcr_core.trajectories import Trajectories
 
 from .workspace import ROOT
@@ -30,7 +30,7 @@ def finetune(launch: list[str], train_set, out, *more: str, script: str = "finet
 def train_set(tmp_path):
     generator = torch.Generator().manual_seed(0)
     latents, texts = torch.randn(6, 4, 16, 16, generator=generator), torch.randn(6, 5, 384, generator=generator)
-    TrainingSet(latents, texts, torch.zeros(1, 5, 384), list("abcdef")).save(tmp_path / "set.safetensors")
+    EncodedSet(latents, texts, torch.zeros(1, 5, 384), list("abcdef")).save(tmp_path / "set.safetensors")
     return tmp_path / "set.safetensors"
 
 

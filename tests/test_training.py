@@ -1,29 +1,22 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
-from fcr_core import denoising
-from fcr_core.conditioning import TextAlone
-from fcr_core.data import load
-from fcr_core.data.prepared import images_of, prepare, prompts_of
-from fcr_core.denoising import TrainingSet, denoising_loss, encode_training_set
+from fcr_core.denoising import denoising_loss
 from fcr_core.early_stopping import EarlyStopping
 from fcr_core.finetune import FineTuneLoss
-from fcr_core.images import to_pixels
 from fcr_core.optimizers import OPTIMIZERS
-from fcr_core.pipelines import encode_images
 from fcr_core.recipe import Recipe
 from fcr_core.training import TrainingRun
+from fcr_core.training_set import EncodedSet
 
 from .unets import built
 
 
 @pytest.fixture
-def data() -> TrainingSet:
+def data() -> EncodedSet:
     generator = torch.Generator().manual_seed(0)
     latents, texts = torch.randn(6, 4, 8, 8, generator=generator), torch.randn(6, 3, 8, generator=generator)
-    return TrainingSet(latents, texts, torch.zeros(1, 3, 8), ["cat", "dog", "dog", "dog", "dog", "dog"])
+    return EncodedSet(latents, texts, torch.zeros(1, 3, 8), ["cat", "dog", "dog", "dog", "dog", "dog"])
 
 
 def trained(
@@ -139,48 +132,6 @@ def test_tensorboard_gets_every_logged_number(scheduler, data, tmp_path):
     assert [event.value for event in events.Scalars("denoise")] == pytest.approx([row["denoise"] for row in run.history])
 
 
-def test_half_of_the_images_are_drawn_mirrored_under_their_own_caption(data, tmp_path):
-    both = replace(data, mirrored=data.latents.flip(-1))
-    both.save(tmp_path / "set.safetensors")
-    both = TrainingSet.load(tmp_path / "set.safetensors")
-    latents, texts = both.draw(400, torch.Generator().manual_seed(0))
-    as_they_are = (latents[:, None] == both.latents).flatten(2).all(2)
-    flipped = (latents[:, None] == both.latents.flip(-1)).flatten(2).all(2)
-    assert (as_they_are.sum(1) + flipped.sum(1) == 1).all() and 160 < flipped.sum() < 240
-    row = (as_they_are | flipped).int().argmax(1)
-    kept = texts.flatten(1).any(1)
-    assert torch.equal(texts[kept], both.texts[row[kept]])
-
-
-def test_a_set_is_encoded_whole_or_in_part_and_with_its_mirror_images(pocket_pipe, tmp_path):
-    prepare(load("twemoji", "train")[:70], tmp_path / "set", "twemoji")
-    whole = encode_training_set(pocket_pipe, tmp_path / "set", tmp_path / "whole")
-    pixels = to_pixels(images_of(tmp_path / "set", prompts_of(tmp_path / "set", "train")["prompt_id"].tolist()))
-    assert torch.equal(whole.latents, encode_images(pocket_pipe.vae, pixels)) and whole.mirrored is None
-    part = encode_training_set(pocket_pipe, tmp_path / "set", tmp_path / "part", count=8, mirror=True)
-    row = whole.concepts.index(part.concepts[0])
-    torch.testing.assert_close(part.latents[0], whole.latents[row])
-    torch.testing.assert_close(part.mirrored[:1], encode_images(pocket_pipe.vae, pixels[row : row + 1].flip(-1)))
-    assert len(part.texts) == len(part.latents) == len(part.mirrored) == len(set(part.concepts)) == 8
-
-
-def test_what_a_killed_encoding_has_finished_is_not_encoded_again(pocket_pipe, tmp_path, monkeypatch):
-    prepare(load("twemoji", "train")[:10], tmp_path / "set", "twemoji")
-    monkeypatch.setattr(denoising, "ENCODED_AT_ONCE", 4)
-    whole = encode_training_set(pocket_pipe, tmp_path / "set", tmp_path / "state")
-    (tmp_path / "state" / "images-00000008.pt").unlink()
-    encoded: list[int] = []
-    original = TextAlone.encode
-
-    def counted(self, pipe, images, prompt_ids):
-        encoded.append(len(images))
-        return original(self, pipe, images, prompt_ids)
-
-    monkeypatch.setattr(TextAlone, "encode", counted)
-    again = encode_training_set(pocket_pipe, tmp_path / "set", tmp_path / "state")
-    assert torch.equal(whole.latents, again.latents) and encoded == [2]
-
-
 def test_the_control_sees_the_same_data_and_logs_the_term_it_does_not_train(scheduler, data, tmp_path):
     control, log0 = trained(scheduler, data, tmp_path / "0", [1], lam=0.0)
     fcr, log1 = trained(scheduler, data, tmp_path / "1", [1], lam=5.0)
@@ -195,23 +146,6 @@ def test_training_lowers_both_terms(scheduler, data, tmp_path):
     for term in ("denoise", "consistency"):
         first, last = (sum(row[term] for row in rows) for rows in (log[:15], log[-15:]))
         assert last < first
-
-
-def test_concepts_are_drawn_uniformly_whatever_their_number_of_images(data):
-    latents, texts = data.draw(4000, torch.Generator().manual_seed(0))
-    cats = (latents == data.latents[0]).flatten(1).all(1).float().mean()
-    assert abs(cats - 0.5) < 0.03
-    dropped = (texts == 0).flatten(1).all(1).float().mean()
-    assert abs(dropped - 0.1) < 0.02
-
-
-def test_a_training_set_survives_a_file(data, tmp_path):
-    data.save(tmp_path / "set.safetensors")
-    again = TrainingSet.load(tmp_path / "set.safetensors")
-    assert torch.equal(again.latents, data.latents) and again.concepts == data.concepts
-    assert again.texts.dtype == torch.float16
-    torch.testing.assert_close(again.texts.float(), data.texts, rtol=1e-3, atol=1e-3)
-    assert again.draw(4, torch.Generator())[1].dtype == torch.float32
 
 
 def test_v_prediction_has_its_own_target(unet, data):

@@ -5,10 +5,11 @@ import shutil
 from pathlib import Path
 
 from fcr_core.codehash import content_hash
-from fcr_core.denoising import encode_training_set
 from fcr_core.jobs import partial_work, sha256_of
 from fcr_core.pipelines import load_pipeline
+from fcr_core.training_set import StreamedSet, encode_training_set
 from workflow_scripts import cli
+from workflow_scripts.training_data import add_images
 
 
 def work(args: argparse.Namespace) -> None:
@@ -16,7 +17,7 @@ def work(args: argparse.Namespace) -> None:
     settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.data / "prompts.parquet")]
     state = partial_work(args.out, settings)
     pipe = load_pipeline(args.pipeline).to(args.device)
-    encode_training_set(pipe, args.data, state, args.images, args.mirror).save(args.out)
+    encode_training_set(StreamedSet.of(pipe, args.data, args.images, args.mirror), state).save(args.out)
     shutil.rmtree(state)
 
 
@@ -24,8 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
-    parser.add_argument("--images", type=int, help="encode so many, equally many of each concept; default: all")
-    parser.add_argument("--mirror", action="store_true", help="also encode each image flipped left to right")
+    add_images(parser)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")
     return parser

@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,17 @@ from accelerate import PartialState
 
 from fcr_core.codehash import content_hash
 from fcr_core.compute import Pretraining
-from fcr_core.denoising import TrainingSet
 from fcr_core.early_stopping import EarlyStopping
 from fcr_core.files import replacing, write_json
 from fcr_core.finetune import FineTuneLoss, TrainedParts, trained_parts
 from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
 from fcr_core.optimizers import OPTIMIZERS
-from fcr_core.pipelines import load_scheduler, load_unet
+from fcr_core.pipelines import load_pipeline, load_scheduler, load_unet
 from fcr_core.recipe import Recipe
 from fcr_core.training import AUTOCAST, TrainingRun
 from fcr_core.trajectories import Trajectories
 from workflow_scripts import cli
+from workflow_scripts.training_data import add_images, add_source, settings_of, training_set
 
 RESULT_SETTINGS = (
     "pipeline", "recipe", "sampling_steps", "steps", "batch", "accumulate", "lr", "cooldown", "ema", "precision", "optimizer",
@@ -38,8 +39,8 @@ def work(args: argparse.Namespace, make_early: MakeEarly | None = None, more_set
     started = time.time()
     workers = PartialState(cpu=args.device == "cpu")
     settings = {key: getattr(args, key) for key in RESULT_SETTINGS} | {"processes": workers.num_processes} | (more_settings or {})
-    inputs = [file for file in (args.train_set, args.trajectories) if file]
-    settings["inputs"] = [content_hash(args.pipeline), *map(sha256_of, inputs)]
+    settings["inputs"] = [content_hash(args.pipeline), *map(sha256_of, filter(None, [args.trajectories]))]
+    settings |= settings_of(args)
     with workers.main_process_first():
         if finished_by_another(args.out, "unet/diffusion_pytorch_model.safetensors", settings):
             return
@@ -50,9 +51,8 @@ def work(args: argparse.Namespace, make_early: MakeEarly | None = None, more_set
         unet.enable_gradient_checkpointing()
     trajectories = Trajectories.load(args.trajectories) if args.trajectories else None
     parts = trained_parts(unet, recipe, args.lora_rank)
-    loss = FineTuneLoss(
-        unet, scheduler, TrainingSet.load(args.train_set), recipe, args.batch, args.sampling_steps, trajectories, parts.decoder
-    )
+    data = training_set(args, partial(pipeline_around, args, unet))
+    loss = FineTuneLoss(unet, scheduler, data, recipe, args.batch, args.sampling_steps, trajectories, parts.decoder)
     run = TrainingRun(
         parts.learning, state, lr=args.lr, seed=args.seed, ema_decay=args.ema, cooldown=args.cooldown,
         accumulate=args.accumulate, precision=args.precision, algorithm=args.optimizer, events=args.tensorboard,
@@ -62,6 +62,13 @@ def work(args: argparse.Namespace, make_early: MakeEarly | None = None, more_set
     if workers.is_main_process:
         write_result(args, parts, run, run_record(settings, started) | cost_of(run, args.pretraining), state)
     workers.wait_for_everyone()
+
+
+def pipeline_around(args: argparse.Namespace, unet: Any) -> Any:
+    """The other networks of the pipeline, beside the UNet that learns."""
+    pipe = load_pipeline(args.pipeline)
+    pipe.unet = unet
+    return pipe.to(args.device)
 
 
 def cost_of(run: TrainingRun, pretraining: dict[str, Any] | None) -> dict[str, Any]:
@@ -80,7 +87,8 @@ def write_result(args: argparse.Namespace, parts: TrainedParts, run: TrainingRun
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     parser = cli.parser(description)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
-    parser.add_argument("--train-set", type=Path, required=True, help="written by encode_data")
+    add_source(parser.add_mutually_exclusive_group(required=True))
+    add_images(parser)
     parser.add_argument("--trajectories", type=Path, help="written by sample_trajectories, for recipes that need them")
     parser.add_argument("--recipe", type=json.loads, required=True, help="fields of fcr_core.recipe.Recipe as JSON")
     parser.add_argument("--sampling-steps", type=int, default=50, help="steps of the sampler that groups belong to")

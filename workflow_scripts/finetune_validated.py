@@ -10,7 +10,6 @@ from pathlib import Path
 from fcr_core.early_stopping import EarlyStopping
 from fcr_core.finetune import TrainedParts
 from fcr_core.jobs import sha256_of
-from fcr_core.pipelines import load_pipeline
 from fcr_core.recipe import Recipe
 from fcr_core.schedule import KeySteps, Plan
 from fcr_core.trajectories import Trajectories
@@ -25,8 +24,7 @@ def work(args: argparse.Namespace) -> None:
 
 def early_stopping(args: argparse.Namespace, recipe: Recipe, parts: TrainedParts) -> EarlyStopping:
     """Asks how far the recipe's own cached sampler, with the weights as they are, is from the base model, uncached."""
-    pipe = load_pipeline(args.pipeline).to(args.device)
-    pipe.unet = parts.unet
+    pipe = finetune.pipeline_around(args, parts.unet)
     plan = Plan(KeySteps.uniform(recipe.stride), recipe.cut, recipe.reuse, recipe.nodes)
     measure = partial(shared_distance, pipe, Trajectories.load(args.validation), plan, parts.decoder)
     return EarlyStopping(measure, args.validate_every, patience=args.patience)

@@ -98,7 +98,8 @@ def peaks(experiment: Experiment, networks: Networks) -> dict[str, PeakMemory]:
     tune = max(experiment.tunes.values(), key=lambda tune: (tune.label.startswith("FCR("), tune.recipe.get("lam", 0)))
     keys = ("batch", "accumulate", "ema", "precision", "lora_rank", "gradient_checkpointing")
     training = {key: tune.training[key] for key in keys if key in tune.training}
-    step = finetune_memory(networks, Recipe(**tune.recipe), tokens=tokens, **training)
+    streamed = not config["data"].get("cache_latents", True)
+    step = finetune_memory(networks, Recipe(**tune.recipe), tokens=tokens, streamed=streamed, **training)
     found = {f"fine-tune {tune.label}, {', '.join(f'{key} {value}' for key, value in training.items())}": step}
     rows = experiment.tables["exp1"].values()
     launch, guided = max(1, LAUNCH // experiment.networks.frames), config["sampling"]["guidance"] > 1

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from fcr_core.codehash import content_hash
 from fcr_core.conditioning import TextAlone, conditioning_of
-from fcr_core.denoising import TrainingSet
 from fcr_core.images import slices
 from fcr_core.jobs import partial_work, sha256_of
 from fcr_core.kept import kept
@@ -19,11 +18,13 @@ from fcr_core.pipelines import encode_prompts, load_pipeline
 from fcr_core.sampling import LAUNCH, latent_shape
 from fcr_core.trajectories import Trajectories, sample_trajectory
 from workflow_scripts import cli
+from workflow_scripts.training_data import add_images, add_source, settings_of, training_set
 
 
 def work(args: argparse.Namespace) -> None:
     settings = {key: getattr(args, key) for key in ("count", "steps", "guidance", "seed", "ends", "code")}
-    settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.train_set or args.prompts)]
+    settings["inputs"] = [content_hash(args.pipeline)]
+    settings |= {"prompts": sha256_of(args.prompts)} if args.prompts else settings_of(args)
     state = partial_work(args.out, settings)
     pipe = load_pipeline(args.pipeline).to(args.device)
     if type(conditioning_of(pipe.unet)) is not TextAlone:
@@ -49,19 +50,20 @@ def embeddings(
     pipe: StableDiffusionPipeline, args: argparse.Namespace, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Of the prompts (N, L, D), drawn from the training set or the first of a list, and of the empty prompt (1, L, D)."""
-    if args.train_set:
-        data = TrainingSet.load(args.train_set)
-        return data.texts[data.draw_rows(args.count, generator)].float(), data.null_text
-    prompts = pd.read_parquet(args.prompts)["prompt"].head(args.count).tolist()
-    return encode_prompts(pipe, prompts), encode_prompts(pipe, [""])
+    if args.prompts:
+        prompts = pd.read_parquet(args.prompts)["prompt"].head(args.count).tolist()
+        return encode_prompts(pipe, prompts), encode_prompts(pipe, [""])
+    data = training_set(args, lambda: pipe)
+    return data.texts_of(data.draw_rows(args.count, generator)), data.null_text
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--train-set", type=Path, help="written by encode_data: prompts are drawn from it")
+    add_source(source)
     source.add_argument("--prompts", type=Path, help="written by select_prompts: the first are taken")
+    add_images(parser)
     parser.add_argument("--count", type=int, required=True, help="number of trajectories")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--ends", action="store_true", help="keep initial noise and final latents alone: to compare with")
