@@ -93,7 +93,8 @@ rule finetune:
     shell:
         "if [ {resources.gpu} -lt {resources.wanted} ]; then"
         " echo 'config key finetune.gpus = {resources.wanted}: allow them, with --resources gpu={resources.wanted}' >&2; exit 1; fi;"
-        " launch=python; if [ {resources.gpu} -gt 1 ]; then launch='torchrun --standalone --nproc-per-node {resources.gpu}'; fi;"
+        " launch=python; if [ {resources.gpu} -gt 1 ]; then"
+        " launch='python -m workflow_scripts.with_gpus {resources.gpu} torchrun --standalone --nproc-per-node {resources.gpu}'; fi;"
         # Several nodes: docs/cluster.md.
         " if [ ${{SLURM_NTASKS:-1}} -gt 1 ]; then launch='srun python'; fi;"
         " $launch -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} {params.data:q}"

@@ -39,12 +39,12 @@ def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None
 
 
 def gpu_of(args: argparse.Namespace) -> AbstractContextManager:
-    """Hold a GPU if the job computes on one; torchrun deals them out by itself."""
+    """Hold a GPU if the job computes on one; the processes of torchrun have theirs."""
     if getattr(args, "device", "cpu") != "cuda" or "RANK" in os.environ:
         return nullcontext()
-    from fcr_core.gpus import one_gpu
+    from fcr_core.gpus import held_gpus
 
-    return one_gpu()
+    return held_gpus()
 
 
 def set_up_torch(threads: int) -> None:
