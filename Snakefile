@@ -36,6 +36,7 @@ wildcard_constraints:
     start=r"\d+",
     split="train|test",
     table="exp1|recipe",
+    at=r"|_\d+px",
     page="report|recipe_report",
 
 
@@ -73,6 +74,7 @@ rule all:
         "results/figures/exp1_tradeoff.png",
         "results/figures/exp1_samples.png",
         "results/report.html",
+        expand("results/cost_{size}px.csv", size=config["efficiency"].get("sizes", [])),
 
 
 include: "rules/data.smk"

@@ -138,7 +138,9 @@ def measure_efficiency(e: Experiment, w: Mapping[str, str]) -> JobCost:
     section = e.config["efficiency" if w["table"] == "exp1" else "recipe_table"]
     ways = {row.sampler: row for row in e.tables[w["table"]].values()}.values()
     loop = sum(e.sampling(plan_of_row(row), row.steps) for row in ways)
-    return JobCost({"fp32": sum(section["batches"]) * ((section["repeats"] + 2) * loop + e.networks.decode)})
+    # By area: attention, which grows faster, is at 1024 px more than is counted here.
+    area = int(w["at"][1:-2]) ** 2 * e.networks.frames / e.networks.pixels if w["at"] else 1
+    return JobCost({"fp32": area * sum(section["batches"]) * ((section["repeats"] + 2) * loop + e.networks.decode)})
 
 
 def sampler_plane(e: Experiment, w: Mapping[str, str]) -> JobCost:
@@ -216,9 +218,9 @@ def imports_alone(e: Experiment, w: Mapping[str, str]) -> JobCost:
 
 
 SECONDS_LONG = (
-    "all", "ablation_tables", "backbone_card", "build_report", "explain_columns", "export_model", "measure_image_text",
-    "merge_samples", "plot_ablations", "plot_plane", "plot_samples", "plot_tradeoff", "prepare_data", "recipe_criteria",
-    "select_prompts", "select_search_prompts", "table", "train_lit",
+    "all", "ablation_tables", "backbone_card", "build_report", "cost_table", "explain_columns", "export_model",
+    "measure_image_text", "merge_samples", "plot_ablations", "plot_plane", "plot_samples", "plot_tradeoff", "prepare_data",
+    "recipe_criteria", "select_prompts", "select_search_prompts", "table", "train_lit",
 )  # fmt: skip
 COSTS: dict[str, Callable[[Experiment, Mapping[str, str]], JobCost]] = {
     **dict.fromkeys(SECONDS_LONG, imports_alone),

@@ -249,11 +249,11 @@ rule measure_efficiency:
         prompts=f"results/prompts/{EVAL}.parquet",
         key_steps=lambda wildcards: [file for row in TABLES[wildcards.table].values() for file in keys_of(row)],
     output:
-        "results/metrics/efficiency/{table}.parquet",
+        "results/metrics/efficiency/{table}{at}.parquet",
     log:
-        "logs/measure_efficiency/{table}.log",
+        "logs/measure_efficiency/{table}{at}.log",
     benchmark:
-        "results/benchmarks/measure_efficiency/{table}.tsv"
+        "results/benchmarks/measure_efficiency/{table}{at}.tsv"
     conda:
         ENV
     # All cores: nothing may run beside a timing.
@@ -278,8 +278,9 @@ rule measure_efficiency:
         guidance=config["sampling"]["guidance"],
         batches=lambda wildcards: CLOCK[wildcards.table]["batches"],
         repeats=lambda wildcards: CLOCK[wildcards.table]["repeats"],
+        size=lambda wildcards: [f"--size={int(wildcards.at[1:-2])}"] if wildcards.at else [],
         device=config["device"],
     shell:
         "python -m workflow_scripts.measure_efficiency --pipeline {params.pipeline:q} --prompts {input.prompts:q}"
         " --samplers {params.samplers:q} --keys {params.key_steps:q} --guidance {params.guidance} --batches {params.batches} --repeats {params.repeats}"
-        " --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " {params.size} --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"

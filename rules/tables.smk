@@ -40,6 +40,33 @@ rule table:
         " --readable {output.readable:q} --criteria {output.criteria:q} 2>&1 | tee {log:q}"
 
 
+rule cost_table:
+    input:
+        "results/metrics/efficiency/exp1_{size}px.parquet",
+    output:
+        report(
+            "results/cost_{size}px.csv",
+            caption="captions/cost_table.rst",
+            category="Tables",
+            labels={"results": "exp1", "shows": "cost at {size} px"},
+        ),
+    log:
+        "logs/cost_table/{size}px.log",
+    benchmark:
+        "results/benchmarks/cost_table/{size}px.tsv"
+    wildcard_constraints:
+        size=r"\d+",
+    conda:
+        ENV
+    params:
+        code=script("cost_table"),
+        goal=VARIATIONS[GOAL].sampler,
+        uncached=VARIATIONS[UNCACHED].sampler,
+    shell:
+        "python -m workflow_scripts.cost_table --efficiency {input:q} --goal {params.goal} --uncached {params.uncached}"
+        " --out {output:q} 2>&1 | tee {log:q}"
+
+
 rule explain_columns:
     input:
         "results/exp1_table.csv",

@@ -22,6 +22,9 @@ RAMP = Image.linear_gradient("L").convert("RGB")
 
 def work(args: argparse.Namespace) -> None:
     pipe = load_pipeline(args.pipeline).to(args.device)
+    if args.size:
+        # What a pipeline draws, and what is counted, follows from this.
+        pipe.unet.register_to_config(sample_size=args.size // pipe.vae_scale_factor)
     keys = {name: read_keys(Path(file)) for name, file in args.keys.items()}
     samplers = {n: Sampler(**fields, guidance=args.guidance, keys=keys.get(n, ())) for n, fields in args.samplers.items()}
     flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
@@ -58,5 +61,6 @@ if __name__ == "__main__":
     parser.add_argument("--guidance", type=float, required=True)
     parser.add_argument("--batches", type=int, nargs="+", required=True)
     parser.add_argument("--repeats", type=int, required=True)
+    parser.add_argument("--size", type=int, help="side of the images in pixels; default: the backbone's own")
     parser.add_argument("--device", default="cpu")
     cli.run(parser, work)
