@@ -40,14 +40,14 @@ def draw_to_file(
         np.savez(draft, latents=latents.float().cpu().numpy(), images=np.stack([np.asarray(image) for image in images]))
 
 
-def distance(file: Path, uncached: Path) -> pd.DataFrame:
+def distance(file: Path, uncached: Path, device: str = "cpu") -> pd.DataFrame:
     """One row a prompt, one column a metric."""
     mine, twin = np.load(file), np.load(uncached)
     pictures = [[Image.fromarray(image) for image in arrays["images"]] for arrays in (mine, twin)]
     return pd.DataFrame(
         {
             latent_mse.METRIC.name(): latent_mse.per_image(mine["latents"], twin["latents"]),
-            stlpips_alex.NAME: stlpips_alex.distance(*pictures),
+            stlpips_alex.NAME: stlpips_alex.distance(*pictures, device=device),
         }
     )
 

@@ -170,7 +170,9 @@ rule measure_pairs:
         ENV
     threads: config["threads"]
     resources:
+        gpu=GPUS,
         mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=script("measure_pairs"),
         versions=VERSIONS,
@@ -178,9 +180,10 @@ rule measure_pairs:
         own=lambda wildcards, input: folders_of(input.own),
         base=lambda wildcards, input: folders_of(input.base),
         seeds=SEEDS,
+        device=config["device"],
     shell:
         "python -m workflow_scripts.measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
-        " --seeds {params.seeds} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " --seeds {params.seeds} --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_variance:

@@ -41,7 +41,7 @@ def work(args: argparse.Namespace) -> None:
             decoder = load_reuse_decoder(pipe, plan["cut"], args.decoder) if args.decoder else None
             draw_to_file(pipe, prompts, Sampler("ddim", args.steps, guidance=args.guidance, **plan), file, decoder, args.data)
         for kind, twin in (("own", own), ("base", args.base or own)):
-            table = distance(file, twin).add_suffix(f"_{kind}").assign(prompt_id=prompts["prompt_id"].tolist())
+            table = distance(file, twin, args.device).add_suffix(f"_{kind}").assign(prompt_id=prompts["prompt_id"].tolist())
             rows.append(table.melt("prompt_id", var_name="metric").assign(plan=name))
     measured = pd.concat([*rows, variance_rows(pipe, prompts, args)], ignore_index=True)
     with replacing(args.out) as draft:

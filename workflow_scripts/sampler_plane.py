@@ -32,7 +32,7 @@ def work(args: argparse.Namespace) -> None:
     latency = seconds_an_image(pipe, prompts.head(args.plane["batch"]), samplers, args.plane["repeats"], args.device)
     flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
     cost = {name: counted_cost(flops, sampler, args.steps) for name, sampler in samplers.items()}
-    distances = {name: distance(file, files[points[0].name]) for name, file in tqdm(files.items(), desc="distances")}
+    distances = {name: distance(file, files[points[0].name], args.device) for name, file in tqdm(files.items(), desc="distances")}
     with replacing(args.out) as draft:
         plane_table(points, distances, latency, cost, args.goal).to_csv(draft, index=False)
     shutil.rmtree(state)

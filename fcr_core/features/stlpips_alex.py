@@ -17,13 +17,15 @@ BATCH = 50
 
 
 @cache
-def network() -> torch.nn.Module:
-    return stlpips.LPIPS(net="alex", variant="shift_tolerant", verbose=False).eval()
+def network(device: str = "cpu") -> torch.nn.Module:
+    return stlpips.LPIPS(net="alex", variant="shift_tolerant", verbose=False).eval().to(device)
 
 
 @torch.no_grad()
-def distance(images: list[Image.Image], twins: list[Image.Image]) -> np.ndarray:
+def distance(images: list[Image.Image], twins: list[Image.Image], *, device: str = "cpu") -> np.ndarray:
     """Distance of each image to its twin (N,); 0 = the same."""
-    parts = slices(len(images), BATCH)
-    values = [network()(to_pixels(images[part]), to_pixels(twins[part])).flatten() for part in parts]
+    values = []
+    for part in slices(len(images), BATCH):
+        pair = [to_pixels(pictures[part]).to(device) for pictures in (images, twins)]
+        values.append(network(device)(*pair).flatten().cpu())
     return torch.cat(values).numpy()
