@@ -34,7 +34,7 @@ from tests.random_pipelines import write_motion_adapter, write_pipeline
 CONFIGS = ["config/paper.yaml", "config/full_size.yaml"]
 FULL_WIDTH = 320
 # What the libraries of a job take beside tensors.
-LIBRARIES = 0.7e9
+LIBRARIES = 1.0e9
 GIB = 2**30
 
 

@@ -2,7 +2,7 @@
 
 The project's own loss, optimizer, cache and VAE run once on tensors without content, which know their shapes, and every byte that
 lives is followed (`fcr_core.latency.peak_tensor_bytes`). Attention is that of the fused kernels. What the process needs beside
-tensors is not in it: some 0.7 GB of libraries on a CPU, the context of CUDA on a GPU.
+tensors is not in it: 1.0 GB of libraries on a CPU, the context of CUDA on a GPU.
 """
 
 from __future__ import annotations
