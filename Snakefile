@@ -13,6 +13,7 @@ from fcr_core import variations as rows
 from fcr_core.backbones import BACKBONES
 from fcr_core.codehash import code_hash, content_hash, package_versions, remembered_hash
 from fcr_core.config import ConfigError, check
+from fcr_core.config_rules import IN_IMAGE_TEXT_SPACE
 from fcr_core.data import DATASETS
 from fcr_core.recipe import Recipe
 

@@ -21,6 +21,8 @@ from fcr_core.variations import (
 
 # Extractors that were trained to tell classes, and so give logits beside pooled features.
 CLASSIFIERS = ("effnet", "inception")
+# Metrics of sets that are measured in the space of the image-text score, not on the features of `metrics.extractor`.
+IN_IMAGE_TEXT_SPACE = ("cmmd", "joint_precision_recall")
 
 
 class ConfigError(ValueError):

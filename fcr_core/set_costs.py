@@ -29,6 +29,9 @@ def of_set(metric: str, images: int, real: int, width: int, replicates: int = 1)
     counted = {
         "kid": width * (images + real) ** 2,  # half of all pairs, 2 FLOPs a number
         "precision_recall": width * (images + real) ** 2,
+        "joint_precision_recall": 2 * width * (images + real) ** 2,  # rows of an image and its caption
+        "prompt_precision_recall": width * (images**2 + real**2),
+        "cmmd": width * (images + real) ** 2,
         "frechet": moments + replicates * DISTANCE * width**3,
         "frechet_pca": moments,
         "frechet_infinity": replicates * (SUBSET_IMAGES * moments + SUBSETS * DISTANCE * width**3),

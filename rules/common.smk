@@ -9,6 +9,11 @@ IMAGE_TEXT_SPACE = {"lit": f"results/lit/{EVAL}.npz", "clip": f"results/features
 SPACE_ARGUMENT = {"lit": "--lit", "clip": "--texts"}[IMAGE_TEXT]
 
 
+def set_extractor(metric):
+    """Whose features a metric of sets is computed from."""
+    return IMAGE_TEXT_EXTRACTOR if metric in IN_IMAGE_TEXT_SPACE else EXTRACTOR
+
+
 def model_of(variation):
     return FINE_TUNES[variation.recipe].label if variation.recipe else "base"
 

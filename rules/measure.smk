@@ -82,8 +82,9 @@ rule sample_features:
 
 rule measure_set:
     input:
-        features=f"results/features/{EXTRACTOR}/samples/{{variation}}.npz",
-        reference=f"results/features/{EXTRACTOR}/real/{EVAL}/test.npz",
+        features=lambda wildcards: f"results/features/{set_extractor(wildcards.metric)}/samples/{wildcards.variation}.npz",
+        reference=lambda wildcards: f"results/features/{set_extractor(wildcards.metric)}/real/{EVAL}/test.npz",
+        space=lambda wildcards: [IMAGE_TEXT_SPACE] if wildcards.metric in IN_IMAGE_TEXT_SPACE else [],
     output:
         "results/metrics/{metric}/{variation}.parquet",
     log:
@@ -102,9 +103,10 @@ rule measure_set:
     params:
         code=lambda wildcards: script("measure_set", f"fcr_core/metrics/{wildcards.metric}.py"),
         seeds=SEEDS,
+        space=lambda wildcards, input: [f"{SPACE_ARGUMENT}={file}" for file in input.get("space", [])],
     shell:
         "python -m workflow_scripts.measure_set --metric {wildcards.metric} --features {input.features:q}"
-        " --reference {input.reference:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
+        " --reference {input.reference:q} {params.space:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule text_features:

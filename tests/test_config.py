@@ -7,7 +7,10 @@ import yaml
 
 from fcr_core.backbones import BACKBONES
 from fcr_core.config import ConfigError, check
+from fcr_core.config_rules import IN_IMAGE_TEXT_SPACE
 from fcr_core.data import DATASETS
+from fcr_core.metrics.metric import metrics_of
+from fcr_core.metrics.registry import MODULES
 from fcr_core.variations import fine_tunes_of, lambda_name, max_delta_in_train_steps, variations_of
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +37,13 @@ def test_the_shipped_configurations_are_valid(files):
     for name in files.split():
         config = merged(config, yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text()))
     check(config, sorted(BACKBONES), sorted(DATASETS))
+
+
+def test_the_metrics_in_the_image_text_space_are_those_that_say_so():
+    modules = {module.__name__.split(".")[-1]: metrics_of(module)[0].needs for module in MODULES}
+    of_sets = yaml.safe_load((ROOT / "config" / "config.schema.yaml").read_text())["properties"]["metrics"]["properties"]["sets"]
+    names = of_sets["items"]["enum"]
+    assert sorted(name for name in names if modules[name].startswith("image")) == sorted(IN_IMAGE_TEXT_SPACE)
 
 
 def test_an_extractor_without_logits_judges_sets_by_metrics_that_need_none():

@@ -6,7 +6,7 @@ import torch
 from prdc import compute_prdc
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from fcr_core.metrics import precision_recall, prompt_precision_recall, rows
+from fcr_core.metrics import class_precision_recall, joint_precision_recall, precision_recall, prompt_precision_recall, rows
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(0.2, 0.8, size=(150, 6)), RNG.normal(size=(180, 6))
@@ -70,37 +70,43 @@ def test_too_few_rows_are_refused():
         list(precision_recall.left_out(X[:8], Y, np.arange(8) % 2))
 
 
-def test_joint_precision_and_recall_without_weight_are_the_plain_ones():
-    texts, real_texts = RNG.normal(size=(150, 3)), RNG.normal(size=(180, 3))
+def joint(images, texts, real_images, real_texts) -> dict[str, float]:
+    weight = joint_precision_recall.balance(real_images, real_texts)
+    pairs = (images, texts), (real_images, real_texts)
+    return joint_precision_recall.of_set(*(joint_precision_recall.joined(*pair, weight) for pair in pairs))
+
+
+def test_joint_precision_and_recall_of_one_prompt_are_the_plain_ones():
     plain = precision_recall.of_set(X, Y)
-    joint = prompt_precision_recall.joint(X, texts, Y, real_texts, weight=0)
-    assert joint == {"joint_precision": plain["precision"], "joint_recall": plain["recall"]}
+    expected = {"joint_precision": plain["precision"], "joint_recall": plain["recall"]}
+    assert joint(X, np.ones((150, 3)), Y, np.ones((180, 3))) == expected
+    groups = np.arange(150) % 20
+    left_out = list(joint_precision_recall.left_out(X, Y, groups))
+    assert left_out[0] == expected and left_out[3] == joint_precision_recall.of_set(X[groups != 2], Y)
 
 
 def test_joint_precision_falls_when_prompts_are_swapped_and_the_plain_one_does_not():
     classes = np.repeat([[-1.0], [1]], 90, axis=0)
     images, texts = Y + 10 * classes, np.hstack([classes, 1 - classes])
     assert precision_recall.of_set(images[::-1], images)["precision"] == 1
-    assert prompt_precision_recall.joint(images, texts, images, texts)["joint_precision"] == 1
-    assert prompt_precision_recall.joint(images, texts[::-1], images, texts)["joint_precision"] == 0
+    assert joint(images, texts, images, texts)["joint_precision"] == 1
+    assert joint(images, texts[::-1], images, texts)["joint_precision"] == 0
 
 
 def test_the_joint_space_does_not_depend_on_the_scale_of_the_texts():
     texts, real_texts = RNG.normal(size=(150, 3)), RNG.normal(size=(180, 3))
-    assert prompt_precision_recall.joint(X, texts, Y, real_texts) == prompt_precision_recall.joint(
-        X, 64 * texts, Y, 64 * real_texts
-    )
+    assert joint(X, texts, Y, real_texts) == joint(X, 64 * texts, Y, 64 * real_texts)
 
 
 def test_class_precision_and_recall_are_those_within_each_class():
     classes, real_classes = np.arange(150) % 3, np.arange(180) % 3
-    measured = prompt_precision_recall.per_class(X, classes, Y, real_classes)
+    measured = class_precision_recall.per_class(X, classes, Y, real_classes)
     for name in range(3):
         expected = precision_recall.of_set(X[classes == name], Y[real_classes == name])
         assert measured["class_precision"][name] == expected["precision"]
         assert measured["class_recall"][name] == expected["recall"]
     with pytest.raises(ValueError, match="class 3: 1 images and 0 real ones, both must be more than 5"):
-        prompt_precision_recall.per_class(X, np.r_[classes[:-1], 3], Y, real_classes)
+        class_precision_recall.per_class(X, np.r_[classes[:-1], 3], Y, real_classes)
 
 
 def test_prompt_precision_and_recall_look_only_at_the_prompts_own_images():

@@ -75,6 +75,22 @@ def test_recipes_are_judged_by_the_same_dag(ran):
     assert "All met by:" in (ran.folder / "results" / "criteria.md").read_text()
 
 
+def test_metrics_that_ask_for_captions_are_measured_in_the_space_of_the_image_text_score(edited):
+    config = edited.read_config()
+    config["metrics"]["sets"] += ["cmmd", "joint_precision_recall", "prompt_precision_recall"]
+    edited.write_config(config)
+    planned = edited.planned("results/exp1_table.csv")
+    assert planned == {"measure_set": 18, "measure_real": 1, "table": 1}
+    result = edited.bash("snakemake --cores 2 results/exp1_table.csv")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    table = pd.read_csv(edited.folder / "results" / "exp1_table.csv").set_index("variation")
+    for column in ("cmmd_u_lit", "cmmd_v_lit", "joint_precision_lit", "joint_recall_lit"):
+        assert table[[column, f"{column}_low", f"{column}_delta_high", f"{column}_real"]].notna().all().all(), column
+    for column in ("prompt_precision_effnet", "prompt_recall_effnet"):
+        assert table[column].between(0, 1).all() and f"{column}_real" not in table
+    assert (table["cmmd_v_lit"] > table["cmmd_v_lit_real"]).all()
+
+
 def test_the_ablation_grid_is_measured_by_the_same_dag(ran):
     result = ran.bash("snakemake --cores 2 results/figures/ablation_grid.png")
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]

@@ -11,8 +11,8 @@ from fcr_core.features import feature_files
 from fcr_core.features.embeddings import Embeddings, of_clip, of_lit
 
 
-def add_space(parser: argparse.ArgumentParser) -> None:
-    space = parser.add_mutually_exclusive_group(required=True)
+def add_space(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    space = parser.add_mutually_exclusive_group(required=required)
     space.add_argument("--lit", type=Path, help="written by train_lit: the LiT score")
     space.add_argument("--texts", type=Path, help="written by extract_text_features: CLIPScore")
 

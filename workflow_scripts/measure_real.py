@@ -8,6 +8,9 @@ from types import ModuleType
 import numpy as np
 
 from fcr_core.features import feature_files
+from fcr_core.features.embeddings import Embeddings
+from fcr_core.features.feature_files import FeatureTable
+from fcr_core.features.judged import judged
 from fcr_core.measurements import write_rows
 from fcr_core.metrics.metric import metrics_of, named
 from workflow_scripts import cli
@@ -18,18 +21,24 @@ SPLITS = 20
 
 def work(args: argparse.Namespace) -> None:
     real = feature_files.read(args.reference)
-    rows = [row for name in args.metrics for row in floors(import_module(f"fcr_core.metrics.{name}"), real)]
     seen, space = feature_files.read(args.image_text_reference, prompt_ids=real.prompt_ids), space_of(args)
+    rows = [row for name in args.metrics for row in floors(import_module(f"fcr_core.metrics.{name}"), real, seen, space)]
     known = [row for row, prompt_id in enumerate(seen.prompt_ids) if prompt_id in space.texts]
     value = space.scores(space.images(seen)[known], [seen.prompt_ids[row] for row in known]).mean()
     rows.append({"metric": space.score.METRIC.name(), "seed": 0, "value": value})
     write_rows(args.out, rows)
 
 
-def floors(metric: ModuleType, real: feature_files.FeatureTable) -> list[dict]:
-    """One half of the reference set against the other, 20 times; of a metric that has no reference, the value of all of it."""
-    needs, network = metrics_of(metric)[0].needs, real.record["extractor"]
-    rows = real[needs]
+def floors(metric: ModuleType, real: FeatureTable, seen: FeatureTable, space: Embeddings) -> list[dict]:
+    """One half of the reference set against the other, 20 times; of a metric that has no reference, the value of all of it.
+
+    None of a metric that judges the images of each prompt: real images have one.
+    """
+    if hasattr(metric, "per_prompt"):
+        return []
+    needs = metrics_of(metric)[0].needs
+    images = seen if needs.startswith("image") else real
+    _, rows, network = judged(metric, as_sampled(images), images, space)
     if needs == "logits":
         values = [metric.of_set(rows)]
     else:
@@ -41,6 +50,11 @@ def floors(metric: ModuleType, real: feature_files.FeatureTable) -> list[dict]:
         for split, found in enumerate(values)
         for name, value in named(metric, found, network).items()
     ]
+
+
+def as_sampled(real: FeatureTable) -> FeatureTable:
+    """Real images in the place of the samples of one seed."""
+    return FeatureTable(real.prompt_ids, {kind: rows[None] for kind, rows in real.arrays.items()}, real.record, [0])
 
 
 if __name__ == "__main__":

@@ -30,7 +30,11 @@ class Embeddings:
 
     def scores(self, images: np.ndarray, prompt_ids: list[str]) -> np.ndarray:
         """Of embeddings (N, d) with their captions (N,)."""
-        return self.score.per_image(images, np.stack([self.texts[prompt_id] for prompt_id in prompt_ids]))
+        return self.score.per_image(images, self.captions(prompt_ids))
+
+    def captions(self, prompt_ids: list[str]) -> np.ndarray:
+        """Embeddings of captions (N, d), of unit length."""
+        return unit_rows(np.stack([self.texts[prompt_id] for prompt_id in prompt_ids]))
 
 
 def of_lit(lit: Mapping[str, np.ndarray]) -> Embeddings:

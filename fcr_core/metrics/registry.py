@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fcr_core.metrics import (
+    class_precision_recall,
     class_score,
     clip_score,
     cmmd,
@@ -13,6 +14,7 @@ from fcr_core.metrics import (
     frechet_infinity,
     frechet_pca,
     inception_score,
+    joint_precision_recall,
     kid,
     latent_mse,
     lit_score,
@@ -33,6 +35,8 @@ MODULES = (
     inception_score,
     class_score,
     precision_recall,
+    joint_precision_recall,
+    class_precision_recall,
     prompt_precision_recall,
     clip_score,
     lit_score,
