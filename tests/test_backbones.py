@@ -141,7 +141,7 @@ def test_cost_and_feature_variance_are_measured(locations, data, tmp_path, task)
     samplers = {
         name: {"scheduler": SCHEDULERS.get(task, "ddim"), "steps": 4, "stride": s} for name, s in (("plain", 1), ("FD", 4))
     }
-    cost = {"keys": {}, "samplers": samplers, "guidance": 3.0, "batches": [1], "repeats": 2, "device": "cpu"}
+    cost = {"keys": {}, "samplers": samplers, "guidance": 3.0, "batches": [1], "repeats": 2, "size": None, "device": "cpu"}
     measure_efficiency.work(SimpleNamespace(**shared, **cost, out=tmp_path / "cost.parquet"))
     table = pd.read_parquet(tmp_path / "cost.parquet").groupby("sampler").first()
     assert (table["peak_tensor_bytes"] > 0).all() and table.loc["FD", "unet_flops"] < table.loc["plain", "unet_flops"]
