@@ -77,7 +77,7 @@ def finetune(e: Experiment, w: Mapping[str, str]) -> JobCost:
     recipe, training = Recipe(**tune.recipe), tune.training
     passes = training["steps"] * training["batch"] * training.get("accumulate", 1)
     flops = {training.get("precision", "fp32"): passes * 3 * e.networks.unet.full * step_factor(recipe)}
-    if not e.config["data"].get("cache_latents", True):
+    if not e.config["data"]["cache_latents"]:
         flops["fp32"] = flops.get("fp32", 0) + passes * e.networks.encode
     if tune.validated:
         plan = Plan(KeySteps.uniform(recipe.stride), recipe.cut, recipe.reuse, recipe.nodes)

@@ -43,14 +43,14 @@ if config["data"].get("mirror"):
     TRAIN_IMAGES.append("--mirror")
 
 # Encoded once for all fine-tunes, or the prepared data, of which each batch is encoded as it is drawn.
-if config["data"].get("cache_latents", True):
+if config["data"]["cache_latents"]:
     TRAINING_DATA = f"results/train_set/{BACKBONE}/{TRAIN}.safetensors"
 else:
     TRAINING_DATA = f"results/data/{TRAIN}/prompts.parquet"
 
 
 def training_data_argument(file):
-    if config["data"].get("cache_latents", True):
+    if config["data"]["cache_latents"]:
         return [f"--train-set={file}"]
     return [f"--data={Path(file).parent}", *TRAIN_IMAGES]
 

@@ -98,7 +98,7 @@ def peaks(experiment: Experiment, networks: Networks) -> dict[str, PeakMemory]:
     tune = max(experiment.tunes.values(), key=lambda tune: (tune.label.startswith("FCR("), tune.recipe.get("lam", 0)))
     keys = ("batch", "accumulate", "ema", "precision", "lora_rank", "gradient_checkpointing")
     training = {key: tune.training[key] for key in keys if key in tune.training}
-    streamed = not config["data"].get("cache_latents", True)
+    streamed = not config["data"]["cache_latents"]
     step = finetune_memory(networks, Recipe(**tune.recipe), tokens=tokens, streamed=streamed, **training)
     found = {f"fine-tune {tune.label}, {', '.join(f'{key} {value}' for key, value in training.items())}": step}
     rows = experiment.tables["exp1"].values()
