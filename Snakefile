@@ -9,13 +9,13 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from fcr_core import variations as rows
-from fcr_core.backbones import BACKBONES
-from fcr_core.codehash import code_hash, content_hash, package_versions, remembered_hash
-from fcr_core.config import ConfigError, check
-from fcr_core.config_rules import IN_IMAGE_TEXT_SPACE
+from fcr_core.experiment import rows as rows
+from fcr_core.backbones.registry.registry import BACKBONES
+from fcr_core.jobs.job.code_hash import code_hash, content_hash, package_versions, remembered_hash
+from fcr_core.experiment.schema import ConfigError, check
+from fcr_core.experiment.rules import IN_IMAGE_TEXT_SPACE
 from fcr_core.data import DATASETS
-from fcr_core.recipe import Recipe
+from fcr_core.experiment.recipe import Recipe
 
 # The jobs of a DAG are made to stay: looking through them for garbage was a quarter of the time that 20,000 took.
 gc.set_threshold(1_000_000)

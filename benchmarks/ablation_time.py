@@ -12,7 +12,7 @@ from statistics import mean
 import pandas as pd
 import yaml
 
-from fcr_core.variations import ablated_recipes
+from fcr_core.experiment.rows import ablated_recipes
 
 FOLDER = Path("results/benchmarks")
 # Seconds a job on one core of a 2-core Xeon with AVX-512, the default grid, two jobs side by side.

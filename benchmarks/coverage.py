@@ -23,13 +23,20 @@ from set_metrics import KidLeftOut, bootstrapped_frechet, check, frechet_left_ou
 from simulated_arms import DistanceArms, FeatureArms, LatencyArms
 from tqdm import tqdm
 
-from fcr_core.correlation import fit
-from fcr_core.equivalence import ratio_of_means
-from fcr_core.files import replacing
-from fcr_core.frechet_influence import Linearised, linearised_frechet
-from fcr_core.measurements import group_of
-from fcr_core.paired_tests import BetweenSeeds, between_seeds
-from fcr_core.stats import Interval, Jackknifed, jackknifed_mean, mean_interval, ratio_of_medians, skewed_mean_interval
+from fcr_core.jobs.files import replacing
+from fcr_core.statistics.correlation import fit
+from fcr_core.statistics.equivalence import ratio_of_means
+from fcr_core.statistics.frechet_influence import Linearised, linearised_frechet
+from fcr_core.statistics.intervals import (
+    Interval,
+    Jackknifed,
+    jackknifed_mean,
+    mean_interval,
+    ratio_of_medians,
+    skewed_mean_interval,
+)
+from fcr_core.statistics.paired_tests import BetweenSeeds, between_seeds
+from fcr_core.statistics.prompt_groups import group_of
 
 Measured = Interval | BetweenSeeds
 TRUTH_REPEATS = 1000

@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
-from fcr_core.denoising import denoising_loss
-from fcr_core.finetune import FineTuneLoss, trained_parts
-from fcr_core.latency import measure_latency
-from fcr_core.recipe import Recipe
-from fcr_core.training import StepLoss, step_generator
-from fcr_core.training_set import EncodedSet
-from fcr_core.trajectories import Trajectories
+from fcr_core.cost.clock import measure_latency
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.finetuning.weighted_loss import FineTuneLoss, trained_parts
+from fcr_core.sampling.trajectories import Trajectories
+from fcr_core.training.denoising import denoising_loss
+from fcr_core.training.loop import StepLoss, step_generator
+from fcr_core.training.training_set import EncodedSet
 
 FELT = {"lam": 1.0, "times": "groups", "distance": "relative"}
 RECIPES = {

@@ -6,8 +6,8 @@ import pandas as pd
 import torch
 from diffusers import UNet2DConditionModel, UNetMotionModel
 
-from fcr_core.efficiency import cached_bytes, count_unet_flops, flop_limit
-from fcr_core.schedule import KeySteps, Plan
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.cost.flops import cached_bytes, count_unet_flops, flop_limit
 
 SD21 = {"cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True}
 SDXL = {

@@ -22,13 +22,13 @@ import psutil
 import yaml
 from snakemake.utils import update_config
 
-from fcr_core import published
-from fcr_core.backbones import BACKBONES, Backbone
-from fcr_core.conditioning import FRAMES
-from fcr_core.memory_plan import Networks, finetune_memory, loading_memory, sampling_memory
-from fcr_core.recipe import Recipe
-from fcr_core.sampling import LAUNCH
-from fcr_core.schedule import KeySteps, Plan
+from fcr_core.backbones import published_configs as published
+from fcr_core.backbones.registry import BACKBONES, Backbone
+from fcr_core.backbones.tasks import FRAMES
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.planning.peak_memory import Networks, finetune_memory, loading_memory, sampling_memory
+from fcr_core.sampling.samples import LAUNCH
 from tests.random_pipelines import write_motion_adapter, write_pipeline
 
 CONFIGS = ["config/paper.yaml", "config/full_size.yaml"]

@@ -15,14 +15,14 @@ import torch
 from scipy import stats
 from tqdm import tqdm
 
+from fcr_core.backbones.loading import load_pipeline
 from fcr_core.data import load
+from fcr_core.data.pixels import slices
 from fcr_core.data.prepared import one_a_concept
-from fcr_core.files import replacing
-from fcr_core.images import slices
+from fcr_core.jobs.files import replacing
 from fcr_core.metrics import latent_mse
-from fcr_core.pipelines import load_pipeline
-from fcr_core.sampling import LAUNCH, Sampler, initial_noise, latent_shape, sample_latents
-from fcr_core.stats import mean_interval
+from fcr_core.sampling.samples import LAUNCH, Sampler, initial_noise, latent_shape, sample_latents
+from fcr_core.statistics.intervals import mean_interval
 
 STEPS, GUIDANCE, CUT = 50, 3.0, 2
 

@@ -24,10 +24,10 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from rivals import deepcache_package, literal_faster_diffusion, sample
 
 from fcr_core import EncoderCache
-from fcr_core.efficiency import UNetFlops, count_unet_flops, flop_limit
-from fcr_core.latency import measure_latency, peak_tensor_bytes, process_bytes
-from fcr_core.pipelines import load_pipeline
-from fcr_core.schedule import KeySteps, Plan
+from fcr_core.backbones.loading import load_pipeline
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.cost.clock import measure_latency, peak_tensor_bytes, process_bytes
+from fcr_core.cost.flops import UNetFlops, count_unet_flops, flop_limit
 
 MODES: dict[str, dict[str, Any]] = {"default": {}, "sequential": {"parallel": False}, "parallel": {"max_parallel": 16}}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fcr_core.frechet_influence import root_of
-from fcr_core.measurements import group_of
 from fcr_core.metrics import frechet, kid
+from fcr_core.statistics.frechet_influence import root_of
+from fcr_core.statistics.prompt_groups import group_of
 
 
 def distances(counts: np.ndarray, sums: np.ndarray, squares: np.ndarray, mean: np.ndarray, cov: np.ndarray) -> np.ndarray:

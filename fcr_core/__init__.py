@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "EncoderCache": "fcr_core.cache",
-    "KeySteps": "fcr_core.schedule",
-    "feature_consistency_loss": "fcr_core.loss",
+    "EncoderCache": "fcr_core.caching.encoder_cache",
+    "KeySteps": "fcr_core.caching.plan",
+    "feature_consistency_loss": "fcr_core.finetuning.consistency",
 }
 __all__ = ["EncoderCache", "KeySteps", "feature_consistency_loss"]
 

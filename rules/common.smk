@@ -234,7 +234,7 @@ def preserving_rows(wildcards):
     """The cached rows of the recipe table that no criterion of quality rules out; known once they are judged."""
     import pandas as pd
 
-    from fcr_core.recipe_criteria import preserving
+    from fcr_core.tables.recipe_verdicts import preserving
 
     return preserving(pd.read_csv(checkpoints.recipe_criteria.get().output.table))
 

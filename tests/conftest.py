@@ -8,8 +8,8 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
-from fcr_core.pipelines import load_pipeline
-from fcr_core.pocket import SCHEDULER_CONFIG
+from fcr_core.backbones.loading import load_pipeline
+from fcr_core.training.pocket import SCHEDULER_CONFIG
 
 from .unets import built
 from .workspace import Workspace, readme_blocks

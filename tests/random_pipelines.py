@@ -20,8 +20,8 @@ from peft import LoraConfig, get_peft_model_state_dict
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, DPTConfig, DPTForDepthEstimation, DPTImageProcessor
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from fcr_core.data.emoji_art import package_folder
-from fcr_core.published import SCHEDULER, TOKENS
+from fcr_core.backbones.published_configs import SCHEDULER, TOKENS
+from fcr_core.jobs.packages import package_folder
 
 from .unets import IMAGE
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from fcr_core.ablation import ablation_table, fit_table, mechanism_table, read_cells
+from fcr_core.tables.ablation import ablation_table, fit_table, mechanism_table, read_cells
 
 PROMPTS = [f"p{i}" for i in range(8)]
 

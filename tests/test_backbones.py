@@ -10,18 +10,18 @@ import pytest
 import torch
 from PIL import Image
 
-from fcr_core.backbones import BACKBONES
-from fcr_core.codehash import content_hash
-from fcr_core.conditioning import conditioning_of
+from fcr_core.backbones.loading import load_pipeline, load_scheduler, load_unet
+from fcr_core.backbones.location import Location, Repository
+from fcr_core.backbones.registry import BACKBONES
+from fcr_core.backbones.tasks import conditioning_of
+from fcr_core.backbones.weights_hash import content_hash
 from fcr_core.data import load
 from fcr_core.data.prepared import images_of, prepare
-from fcr_core.finetune import FineTuneLoss, trained_parts
-from fcr_core.location import Location, Repository
-from fcr_core.pipelines import load_pipeline, load_scheduler, load_unet
-from fcr_core.recipe import Recipe
-from fcr_core.sampling import Sampler, initial_noise, latent_shape, sample_latents, sample_to_folder, sampling_inputs
-from fcr_core.training import TrainingRun
-from fcr_core.training_set import EncodedSet, StreamedSet, encode_training_set
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.finetuning.weighted_loss import FineTuneLoss, trained_parts
+from fcr_core.sampling.samples import Sampler, initial_noise, latent_shape, sample_latents, sample_to_folder, sampling_inputs
+from fcr_core.training.loop import TrainingRun
+from fcr_core.training.training_set import EncodedSet, StreamedSet, encode_training_set
 from workflow_scripts import encode_data, finetune, measure_efficiency, measure_variance, sample
 
 from .random_pipelines import TINY_UNET, write_lora, write_motion_adapter, write_pipeline

@@ -22,9 +22,9 @@ from diffusers import (
 from torch.utils.data import DataLoader
 
 from fcr_core import EncoderCache, KeySteps
-from fcr_core.cache import steps_a_launch
-from fcr_core.latency import peak_tensor_bytes
-from fcr_core.schedule import Plan
+from fcr_core.caching.encoder_cache import steps_a_launch
+from fcr_core.caching.plan import Plan
+from fcr_core.cost.clock import peak_tensor_bytes
 
 from .unets import FAMILIES, built, image_unet, text
 

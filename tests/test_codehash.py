@@ -2,7 +2,8 @@ import shutil
 
 import pytest
 
-from fcr_core.codehash import code_hash, content_hash, normalized, remembered_hash
+from fcr_core.backbones.weights_hash import content_hash, remembered_hash
+from fcr_core.jobs.code_hash import code_hash, normalized
 
 from .conftest import ROOT
 
@@ -32,12 +33,12 @@ def changed(before, after):
 @pytest.mark.parametrize(
     "file, old, new, expected",
     [
-        ("fcr_core/loss.py", "(a - b).square().mean()", "(a - b).abs().mean()", {"finetune"}),
-        ("fcr_core/cache.py", "LAUNCH_STEPS = 16", "LAUNCH_STEPS = 8", {"sample"}),
-        ("fcr_core/files.py", "indent=2", "indent=4", {"finetune", "sample", "table"}),
-        ("fcr_core/stats.py", "0.975", "0.995", {"table"}),
-        ("fcr_core/loss.py", '"""Mean squared difference', '"""The mean squared difference', set()),
-        ("fcr_core/loss.py", "Distance = Callable", "# a comment\nDistance = Callable", set()),
+        ("fcr_core/finetuning/consistency.py", "(a - b).square().mean()", "(a - b).abs().mean()", {"finetune"}),
+        ("fcr_core/caching/encoder_cache.py", "LAUNCH_STEPS = 16", "LAUNCH_STEPS = 8", {"sample"}),
+        ("fcr_core/jobs/files.py", "indent=2", "indent=4", {"finetune", "sample", "table"}),
+        ("fcr_core/statistics/intervals.py", "0.975", "0.995", {"table"}),
+        ("fcr_core/finetuning/consistency.py", '"""Mean squared difference', '"""The mean squared difference', set()),
+        ("fcr_core/finetuning/consistency.py", "Distance = Callable", "# a comment\nDistance = Callable", set()),
         ("fcr_core/metrics/kid.py", "base * base * base", "base * base", {"table"}),  # which names what was measured
     ],
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from fcr_core.columns import ENDINGS, at_batches, page
+from fcr_core.tables.column_meanings import ENDINGS, at_batches, page
 
 
 def test_a_column_and_its_endings_are_explained_once():

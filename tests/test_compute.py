@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fcr_core.backbones import BACKBONES
+from fcr_core.backbones.registry import BACKBONES
 
 POCKET = Path(__file__).parent.parent / "models" / "pocket"
 

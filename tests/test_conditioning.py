@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fcr_core.conditioning import Clips, Depth, Inpainting, TextAlone, conditioning_of, masks
+from fcr_core.backbones.tasks import Clips, Depth, Inpainting, TextAlone, conditioning_of, masks
 
 from .unets import built, image_unet
 

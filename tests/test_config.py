@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fcr_core.backbones import BACKBONES
-from fcr_core.config import ConfigError, check
-from fcr_core.config_rules import IN_IMAGE_TEXT_SPACE
+from fcr_core.backbones.registry import BACKBONES
 from fcr_core.data import DATASETS
+from fcr_core.experiment.rows import fine_tunes_of, lambda_name, max_delta_in_train_steps, variations_of
+from fcr_core.experiment.rules import IN_IMAGE_TEXT_SPACE
+from fcr_core.experiment.schema import ConfigError, check
 from fcr_core.metrics.metric import metrics_of
 from fcr_core.metrics.registry import MODULES
-from fcr_core.variations import fine_tunes_of, lambda_name, max_delta_in_train_steps, variations_of
 
 ROOT = Path(__file__).parent.parent
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -4,7 +4,7 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
-from fcr_core.correlation import fit, left_out_r2
+from fcr_core.statistics.correlation import fit, left_out_r2
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=24)

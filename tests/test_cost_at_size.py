@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from fcr_core.efficiency import count_unet_flops
-from fcr_core.pipelines import load_unet
+from fcr_core.backbones.loading import load_unet
+from fcr_core.cost.flops import count_unet_flops
 
 from .workspace import ROOT, Workspace
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from fcr_core import EncoderCache, KeySteps
-from fcr_core.decoding import CachedDecoding, Groups
-from fcr_core.pipelines import encode_prompts
-from fcr_core.reuse_decoder import decoder_module, own_decoder
-from fcr_core.schedule import Plan
-from fcr_core.split import SplitUNet
-from fcr_core.trajectories import DDIMSteps, Trajectories, sample_trajectory
+from fcr_core.backbones.loading import encode_prompts
+from fcr_core.caching.plan import Plan
+from fcr_core.finetuning.cache_aware_term import CachedDecoding, Groups
+from fcr_core.sampling.trajectories import DDIMSteps, Trajectories, sample_trajectory
+from fcr_core.unet.reuse_decoder import decoder_module, own_decoder
+from fcr_core.unet.split_unet import SplitUNet
 
 STEPS, STRIDE, GUIDANCE = 8, 4, 3.0
 PLANS = [

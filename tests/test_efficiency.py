@@ -6,10 +6,10 @@ from diffusers import UNet2DConditionModel
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from fcr_core.efficiency import cached_bytes, count_unet_flops, flop_limit, meta_call, passes, sampling_flops
-from fcr_core.encoder import encode
-from fcr_core.schedule import KeySteps, Plan
-from fcr_core.split import SplitUNet
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.cost.flops import cached_bytes, count_unet_flops, flop_limit, meta_call, passes, sampling_flops
+from fcr_core.unet.encoder_features import encode
+from fcr_core.unet.split_unet import SplitUNet
 
 from .unets import FAMILIES, FRAMES, built
 

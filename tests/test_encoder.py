@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from fcr_core.encoder import capture, encode, features_of, select_blocks
+from fcr_core.unet.encoder_features import capture, encode, features_of, select_blocks
 
 from .unets import image_unet
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.weightstats import ttost_paired
 
-from fcr_core.equivalence import equivalence_p, non_inferiority_p, ratio_of_means
-from fcr_core.stats import mean_interval
+from fcr_core.statistics.equivalence import equivalence_p, non_inferiority_p, ratio_of_means
+from fcr_core.statistics.intervals import mean_interval
 
 RNG = np.random.default_rng(0)
 OTHER = RNG.lognormal(size=60)

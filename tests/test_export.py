@@ -16,12 +16,12 @@ from diffusers import (
 )
 from huggingface_hub import ModelCard
 
-from fcr_core.backbones import BACKBONES
-from fcr_core.compute import Pretraining
-from fcr_core.export import FineTuned, numbers_of
-from fcr_core.finetune import trained_parts
-from fcr_core.pipelines import load_unet
-from fcr_core.recipe import Recipe
+from fcr_core.backbones.loading import load_unet
+from fcr_core.backbones.pretraining_cost import Pretraining
+from fcr_core.backbones.registry import BACKBONES
+from fcr_core.cards.fine_tune import FineTuned, numbers_of
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.finetuning.weighted_loss import trained_parts
 from workflow_scripts import export_model
 
 from .random_pipelines import TINY_UNET, write_pipeline
@@ -110,7 +110,7 @@ def test_the_call_on_a_card_is_one_that_the_tasks_pipeline_takes(task, tmp_path)
 
 
 def test_an_unknown_licence_goes_under_its_own_name(base, tmp_path):
-    from fcr_core.export import front_matter
+    from fcr_core.cards.fine_tune import front_matter
 
     data = front_matter(FineTuned(tmp_path, Recipe(), "a/b", "see its card", "inpaint", "x"))
     assert (data.license, data.license_name, data.pipeline_tag) == ("other", "see its card", "image-to-image")

@@ -15,7 +15,7 @@ from fcr_core.data import load as load_data
 from fcr_core.data.pictures import Pictures
 from fcr_core.features import clip, dinov2, effnet, inception
 from fcr_core.features.extractor import EXTRACTORS, LAUNCH, extract, extract_texts, load
-from fcr_core.jobs import sha256_of
+from fcr_core.jobs.job import sha256_of
 
 from .conftest import ROOT
 

@@ -1,6 +1,6 @@
 import pandas as pd
 
-from fcr_core.figures import colour_of, tradeoff
+from fcr_core.figures.tradeoff import colour_of, tradeoff
 
 
 def test_every_row_is_drawn_however_many_there_are():

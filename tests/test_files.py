@@ -1,6 +1,6 @@
 import pytest
 
-from fcr_core.files import replacing, write_json
+from fcr_core.jobs.files import replacing, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_debris(tmp_path):

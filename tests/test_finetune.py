@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from fcr_core.finetune import FineTuneLoss, trained_parts
-from fcr_core.recipe import Recipe
-from fcr_core.training import TrainingRun
-from fcr_core.training_set import EncodedSet
-from fcr_core.trajectories import Trajectories
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.finetuning.weighted_loss import FineTuneLoss, trained_parts
+from fcr_core.sampling.trajectories import Trajectories
+from fcr_core.training.loop import TrainingRun
+from fcr_core.training.training_set import EncodedSet
 
 from .unets import built
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from fcr_core.frechet_influence import linearised_frechet
 from fcr_core.metrics.frechet import of_set as frechet_distance
-from fcr_core.stats import Jackknifed
+from fcr_core.statistics.frechet_influence import linearised_frechet
+from fcr_core.statistics.intervals import Jackknifed
 
 RNG = np.random.default_rng(0)
 SEEDS, PROMPTS, WIDTH = 2, 300, 6

@@ -9,7 +9,7 @@ from textwrap import indent
 
 import pytest
 
-from fcr_core.gpus import held_gpus, visible_gpus
+from fcr_core.jobs.gpus import held_gpus, visible_gpus
 
 ROOT = Path(__file__).parent.parent
 SNAKEFILE = """
@@ -35,7 +35,7 @@ start = time.time()
 time.sleep(1)
 Path(sys.argv[1]).write_text(' '.join(map(str, (os.environ['CUDA_VISIBLE_DEVICES'], start, time.time()))))
 """
-HOLD = "from fcr_core.gpus import held_gpus\nwith held_gpus():" + indent(USE, "    ")
+HOLD = "from fcr_core.jobs.gpus import held_gpus\nwith held_gpus():" + indent(USE, "    ")
 
 
 def test_three_gpus_serve_jobs_of_one_and_of_two_one_job_a_gpu_at_a_time(tmp_path):

@@ -9,16 +9,16 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from fcr_core import set_costs
-from fcr_core.job_costs import COSTS, JobCost, cost_of, step_factor
-from fcr_core.memory_plan import Networks
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.experiment.rows import fine_tunes_of, recipe_rows_of, uncached_name, variations_of
 from fcr_core.metrics import kid, precision_recall, rows
 from fcr_core.metrics.left_out import over_seeds
-from fcr_core.network_costs import network_costs
-from fcr_core.planned_experiment import Experiment
-from fcr_core.recipe import Recipe
-from fcr_core.run_plan import PlannedJob, Rates, critical_path, totals
-from fcr_core.variations import fine_tunes_of, recipe_rows_of, uncached_name, variations_of
+from fcr_core.planning import set_metric_costs as set_costs
+from fcr_core.planning.job_costs import COSTS, JobCost, cost_of, step_factor
+from fcr_core.planning.network_costs import network_costs
+from fcr_core.planning.peak_memory import Networks
+from fcr_core.planning.planned_experiment import Experiment
+from fcr_core.planning.totals import PlannedJob, Rates, critical_path, totals
 
 from .random_pipelines import TINY_UNET, write_pipeline
 from .workspace import ROOT

@@ -5,8 +5,8 @@ import time
 import pytest
 import torch
 
-from fcr_core.files import write_json
-from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of, sole_writer
+from fcr_core.jobs.files import write_json
+from fcr_core.jobs.job import finished_by_another, partial_work, run_record, sha256_of, sole_writer
 
 
 def hold(output, started, seconds):

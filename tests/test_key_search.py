@@ -4,9 +4,9 @@ from itertools import combinations
 
 import pytest
 
-from fcr_core.key_search import GAIN, evenly_spread, read_keys, search_key_steps
-from fcr_core.schedule import KeySteps, Plan
-from fcr_core.validation import cached_distance
+from fcr_core.caching.key_search import GAIN, evenly_spread, read_keys, search_key_steps
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.sampling.cached_distance import cached_distance
 from workflow_scripts import search_key_steps as script
 
 from .test_decoding import trajectories_of

@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from fcr_core.latency import measure_latency, peak_tensor_bytes, process_bytes
+from fcr_core.cost.clock import measure_latency, peak_tensor_bytes, process_bytes
 
 
 def test_latency_is_measured_in_turns():

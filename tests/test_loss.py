@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from fcr_core import feature_consistency_loss
-from fcr_core.encoder import encode
-from fcr_core.loss import DISTANCES, feature_distance, feature_norms
+from fcr_core.finetuning.consistency import DISTANCES, feature_distance, feature_norms
+from fcr_core.unet.encoder_features import encode
 
 from .unets import built
 

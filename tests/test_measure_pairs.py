@@ -9,7 +9,7 @@ import pytest
 
 from fcr_core.features import stlpips_alex
 from fcr_core.metrics import latent_mse
-from fcr_core.sampling import Sampler, sample_to_folder
+from fcr_core.sampling.samples import Sampler, sample_to_folder
 from workflow_scripts import measure_pairs
 
 

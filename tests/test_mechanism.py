@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from fcr_core import mechanism
-from fcr_core.encoder import encode
-from fcr_core.mechanism import feature_drift, feature_variance
+from fcr_core.finetuning import feature_variance as mechanism
+from fcr_core.finetuning.feature_variance import feature_drift, feature_variance
+from fcr_core.unet.encoder_features import encode
 
 from .unets import image_unet, text
 

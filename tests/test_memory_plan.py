@@ -5,18 +5,18 @@ from functools import partial
 import pytest
 import torch
 
-from fcr_core.backbones import BACKBONES
+from fcr_core.backbones.loading import load_pipeline, load_scheduler, load_unet
+from fcr_core.backbones.registry import BACKBONES
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.cost.clock import peak_tensor_bytes
 from fcr_core.data import load
 from fcr_core.data.prepared import prepare
-from fcr_core.finetune import FineTuneLoss, trained_parts
-from fcr_core.latency import peak_tensor_bytes
-from fcr_core.memory_plan import Networks, finetune_memory, loading_memory, sampling_memory
-from fcr_core.pipelines import load_pipeline, load_scheduler, load_unet
-from fcr_core.recipe import Recipe
-from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
-from fcr_core.schedule import KeySteps, Plan
-from fcr_core.training import TrainingRun
-from fcr_core.training_set import EncodedSet, StreamedSet
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.finetuning.weighted_loss import FineTuneLoss, trained_parts
+from fcr_core.planning.peak_memory import Networks, finetune_memory, loading_memory, sampling_memory
+from fcr_core.sampling.samples import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
+from fcr_core.training.loop import TrainingRun
+from fcr_core.training.training_set import EncodedSet, StreamedSet
 
 from .random_pipelines import TINY_UNET, write_motion_adapter, write_pipeline
 

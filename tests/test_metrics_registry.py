@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from fcr_core import metrics
-from fcr_core.measurements import group_of
 from fcr_core.metrics import class_score, frechet, frechet_pca, kid, latent_mse, lit_score, precision_recall, registry, st_lpips
 from fcr_core.metrics.left_out import ALL, over_seeds, replicates
 from fcr_core.metrics.metric import metrics_of, named
+from fcr_core.statistics.prompt_groups import group_of
 
 from .conftest import ROOT
 

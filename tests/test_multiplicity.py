@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import false_discovery_control
 
-from fcr_core.multiplicity import adjusted
+from fcr_core.statistics.multiplicity import adjusted
 
 TABLE = pd.DataFrame({"metric": ["a"] * 4 + ["b"], "p": [0.01, 0.04, 0.03, 0.005, 0.04]}, index=[9, 8, 7, 6, 5])
 

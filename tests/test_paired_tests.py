@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fcr_core.criteria import Criterion
-from fcr_core.paired_tests import between_seeds, paired_test
+from fcr_core.statistics.paired_tests import between_seeds, paired_test
+from fcr_core.tables.criteria import Criterion
 
 RNG = np.random.default_rng(0)
 

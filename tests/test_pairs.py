@@ -1,6 +1,6 @@
 import torch
 
-from fcr_core.pairs import draw_group_pairs, draw_time_pairs, group_deltas
+from fcr_core.finetuning.step_pairs import draw_group_pairs, draw_time_pairs, group_deltas
 
 
 def test_time_pairs_are_uniform_on_their_ranges():

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from scipy.stats import gmean
 
-from fcr_core.plane import Point, better_ways, plane_table, points_of
-from fcr_core.plane_figure import PANELS, plane_figure
+from fcr_core.figures.plane import PANELS, plane_figure
+from fcr_core.tables.plane import Point, better_ways, plane_table, points_of
 
 
 def test_the_plane_is_every_combination_beside_the_solvers():

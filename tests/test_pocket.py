@@ -3,8 +3,8 @@ import json
 import torch
 from diffusers import AutoencoderKL
 
-from fcr_core import pocket
-from fcr_core.pipelines import encode_images, encode_prompts, load_pipeline
+from fcr_core.backbones.loading import encode_images, encode_prompts, load_pipeline
+from fcr_core.training import pocket
 
 from .conftest import ROOT
 
@@ -42,7 +42,7 @@ def test_the_card_records_a_backbone_above_its_floor():
 
 def test_the_shipped_vae_reconstructs_held_out_pictures(pocket_pipe):
     from fcr_core.data import load
-    from fcr_core.images import to_pixels
+    from fcr_core.data.pixels import to_pixels
 
     pixels = to_pixels([record.image() for record in load("twemoji", "test")[:40]])
     latents = encode_images(pocket_pipe.vae, pixels)

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from fcr_core.backbones.loading import load_pipeline
 from fcr_core.data import load
 from fcr_core.data.prepared import prepare
-from fcr_core.pipelines import load_pipeline
-from fcr_core.training_set import StreamedSet, encode_training_set
+from fcr_core.training.training_set import StreamedSet, encode_training_set
 from workflow_scripts import pretrain_unet, pretrain_vae
 
 

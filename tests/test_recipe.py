@@ -1,6 +1,6 @@
 import pytest
 
-from fcr_core.recipe import Recipe
+from fcr_core.experiment.recipe import Recipe
 
 
 def test_the_default_is_the_control():

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fcr_core.exp1 import Measurements
-from fcr_core.recipe_criteria import criteria_page, preserving, recipe_criteria
-from fcr_core.variations import Variation
+from fcr_core.experiment.rows import Variation
+from fcr_core.tables.exp1 import Measurements
+from fcr_core.tables.recipe_verdicts import criteria_page, preserving, recipe_criteria
 
 ROWS = [
     Variation("uncached-50", None, "uncached-50", "ddim", 50, 1),

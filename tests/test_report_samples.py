@@ -9,19 +9,19 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fcr_core.criteria import EXP1, Compared
 from fcr_core.data import load
 from fcr_core.data.prepared import prepare
 from fcr_core.data.registry import CaptionedImage
-from fcr_core.exp1 import exp1_table, read_rows
-from fcr_core.files import write_json
-from fcr_core.jobs import run_record
-from fcr_core.measurements import write_rows
+from fcr_core.experiment.rows import Variation
+from fcr_core.jobs.files import write_json
+from fcr_core.jobs.job import run_record
 from fcr_core.report.page import render
 from fcr_core.report.results import Results
 from fcr_core.report.samples import LARGEST, ImagePool, png_of, real_strips
-from fcr_core.stats import Interval
-from fcr_core.variations import Variation
+from fcr_core.statistics.intervals import Interval
+from fcr_core.tables.criteria import EXP1, Compared
+from fcr_core.tables.exp1 import exp1_table, read_rows
+from fcr_core.tables.long_table import write_rows
 
 EMOJI = load("twemoji")[:2]
 PROMPTS = {"p0": "a cat", "p1": "a dog"}

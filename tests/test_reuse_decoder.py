@@ -1,8 +1,8 @@
 import torch
 
 from fcr_core import EncoderCache
-from fcr_core.pipelines import load_reuse_decoder
-from fcr_core.reuse_decoder import decoder_module, decoder_parts, own_decoder
+from fcr_core.backbones.loading import load_reuse_decoder
+from fcr_core.unet.reuse_decoder import decoder_module, decoder_parts, own_decoder
 
 from .unets import built
 

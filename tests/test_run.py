@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers import PNDMScheduler
 
-from fcr_core.run import position
+from fcr_core.caching.run_state import position
 
 
 def test_an_element_of_the_timesteps_is_found_by_its_place_others_by_value():

@@ -6,8 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from fcr_core import sampling
-from fcr_core.sampling import Sampler, initial_noise, noise_seed, sample_to_folder
+from fcr_core.sampling import samples as sampling
+from fcr_core.sampling.samples import Sampler, initial_noise, noise_seed, sample_to_folder
 
 from .workspace import contents
 

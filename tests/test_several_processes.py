@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fcr_core.training_set import EncodedSet
-from fcr_core.trajectories import Trajectories
+from fcr_core.sampling.trajectories import Trajectories
+from fcr_core.training.training_set import EncodedSet
 
 from .workspace import ROOT
 

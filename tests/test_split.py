@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from fcr_core.split import SplitUNet
+from fcr_core.unet.split_unet import SplitUNet
 
 from .unets import FAMILIES, built, image_unet, text
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from fcr_core.criteria import Criterion
-from fcr_core.stats import (
+from fcr_core.statistics.intervals import (
     Interval,
     Jackknifed,
     jackknife_interval,
@@ -12,6 +11,7 @@ from fcr_core.stats import (
     ratio_of_medians,
     skewed_mean_interval,
 )
+from fcr_core.tables.criteria import Criterion
 
 RNG = np.random.default_rng(0)
 

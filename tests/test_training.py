@@ -1,13 +1,13 @@
 import pytest
 import torch
 
-from fcr_core.denoising import denoising_loss
-from fcr_core.early_stopping import EarlyStopping
-from fcr_core.finetune import FineTuneLoss
-from fcr_core.optimizers import OPTIMIZERS
-from fcr_core.recipe import Recipe
-from fcr_core.training import TrainingRun
-from fcr_core.training_set import EncodedSet
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.finetuning.weighted_loss import FineTuneLoss
+from fcr_core.training.denoising import denoising_loss
+from fcr_core.training.early_stopping import EarlyStopping
+from fcr_core.training.loop import TrainingRun
+from fcr_core.training.optimizers import OPTIMIZERS
+from fcr_core.training.training_set import EncodedSet
 
 from .unets import built
 

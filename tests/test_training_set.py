@@ -4,13 +4,13 @@ import psutil
 import pytest
 import torch
 
-from fcr_core import training_set
-from fcr_core.conditioning import TextAlone
+from fcr_core.backbones.loading import encode_images
+from fcr_core.backbones.tasks import TextAlone
 from fcr_core.data import load
+from fcr_core.data.pixels import to_pixels
 from fcr_core.data.prepared import images_of, prepare, prompts_of
-from fcr_core.images import to_pixels
-from fcr_core.pipelines import encode_images
-from fcr_core.training_set import EncodedSet, StreamedSet, encode_training_set
+from fcr_core.training import training_set
+from fcr_core.training.training_set import EncodedSet, StreamedSet, encode_training_set
 
 
 @pytest.fixture

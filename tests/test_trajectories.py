@@ -2,7 +2,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from fcr_core.trajectories import DDIMSteps, Trajectories
+from fcr_core.sampling.trajectories import DDIMSteps, Trajectories
 
 from .test_decoding import GUIDANCE, STEPS, trajectories_of
 

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import torch
 
-from fcr_core.schedule import KeySteps, Plan
-from fcr_core.tuning import fastest_max_parallel
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.cost.launch_size import fastest_max_parallel
 
 from .test_cache import make_pipe, run
 

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from fcr_core.schedule import KeySteps, Plan
-from fcr_core.validation import cached_distance, shared_distance
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.sampling.cached_distance import cached_distance, shared_distance
 
 from .test_decoding import trajectories_of
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fcr_core.exp1 import Measurements, criteria_table
-from fcr_core.measurements import leave_one_group_out
+from fcr_core.experiment.rows import Variation
 from fcr_core.metrics import frechet
-from fcr_core.recipe_criteria import OWN, quality_of
-from fcr_core.variations import Variation
+from fcr_core.statistics.prompt_groups import leave_one_group_out
+from fcr_core.tables.exp1 import Measurements, criteria_table
+from fcr_core.tables.recipe_verdicts import OWN, quality_of
 
 PROMPTS, SEEDS, WIDTH = 60, 2, 4
 GOAL = Variation("FD-5", None, "FD-5", "ddim", 50, 5)

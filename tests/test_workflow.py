@@ -147,12 +147,12 @@ def test_moving_the_checkout_reruns_nothing(ran):
 
 
 def test_a_comment_reruns_nothing(edited):
-    edited.edit("fcr_core/loss.py", "Distance = ", "# why\nDistance = ")
+    edited.edit("fcr_core/finetuning/consistency.py", "Distance = ", "# why\nDistance = ")
     assert edited.planned() == {}
 
 
 def test_editing_the_loss_reruns_the_fine_tunes_and_what_follows(edited):
-    edited.edit("fcr_core/loss.py", "(a - b).square().mean()", "(a - b).abs().mean()")
+    edited.edit("fcr_core/finetuning/consistency.py", "(a - b).square().mean()", "(a - b).abs().mean()")
     assert edited.planned() == {
         "finetune": 2, "sample": 4, "sample_features": 4, "measure_set": 8, "measure_image_text": 2, "measure_pairs": 2,
         "measure_variance": 2, "plot_samples": 1, **TABLES,
@@ -165,7 +165,7 @@ def test_editing_a_metric_reruns_that_metric_and_the_tables(edited):
 
 
 def test_editing_statistics_reruns_the_tables_only(edited):
-    edited.edit("fcr_core/stats.py", "0.975", "0.995")
+    edited.edit("fcr_core/statistics/intervals.py", "0.975", "0.995")
     assert edited.planned() == TABLES
 
 

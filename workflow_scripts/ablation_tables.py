@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.ablation import ablation_table, fit_table, mechanism_table, read_cells
-from fcr_core.files import replacing
+from fcr_core.jobs.files import replacing
+from fcr_core.tables.ablation import ablation_table, fit_table, mechanism_table, read_cells
 from workflow_scripts import cli
 
 

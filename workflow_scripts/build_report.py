@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.files import replacing
+from fcr_core.jobs.files import replacing
 from fcr_core.report.page import render
 from fcr_core.report.results import Ablations, Results
 from workflow_scripts import cli

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from fcr_core.jobs import sole_writer
-from fcr_core.ranks import adopt_slurm_rank
+from fcr_core.jobs.job import sole_writer
+from fcr_core.jobs.slurm_ranks import adopt_slurm_rank
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -42,7 +42,7 @@ def gpu_of(args: argparse.Namespace) -> AbstractContextManager:
     """Hold a GPU if the job computes on one; the processes of torchrun have theirs."""
     if getattr(args, "device", "cpu") != "cuda" or "RANK" in os.environ:
         return nullcontext()
-    from fcr_core.gpus import held_gpus
+    from fcr_core.jobs.gpus import held_gpus
 
     return held_gpus()
 

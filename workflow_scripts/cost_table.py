@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.exp1 import efficiency_columns
-from fcr_core.files import replacing
+from fcr_core.jobs.files import replacing
+from fcr_core.tables.exp1 import efficiency_columns
 from workflow_scripts import cli
 
 

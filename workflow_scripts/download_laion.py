@@ -14,8 +14,8 @@ from huggingface_hub import is_offline_mode
 from fcr_core.data.fetch import Fetcher
 from fcr_core.data.laion import Filters, wanted_rows
 from fcr_core.data.shards import download_shards, in_words
-from fcr_core.files import link_or_copy, replacing, write_json
-from fcr_core.jobs import finished_by_another, partial_work, run_record
+from fcr_core.jobs.files import link_or_copy, replacing, write_json
+from fcr_core.jobs.job import finished_by_another, partial_work, run_record
 from workflow_scripts import cli
 
 log = logging.getLogger(__name__)

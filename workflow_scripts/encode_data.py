@@ -4,10 +4,10 @@ import argparse
 import shutil
 from pathlib import Path
 
-from fcr_core.codehash import content_hash
-from fcr_core.jobs import partial_work, sha256_of
-from fcr_core.pipelines import load_pipeline
-from fcr_core.training_set import StreamedSet, encode_training_set
+from fcr_core.backbones.loading import load_pipeline
+from fcr_core.backbones.weights_hash import content_hash
+from fcr_core.jobs.job import partial_work, sha256_of
+from fcr_core.training.training_set import StreamedSet, encode_training_set
 from workflow_scripts import cli
 from workflow_scripts.training_data import add_images
 

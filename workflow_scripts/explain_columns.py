@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.columns import at_batches, page
-from fcr_core.files import replacing
+from fcr_core.jobs.files import replacing
+from fcr_core.tables.column_meanings import at_batches, page
 from workflow_scripts import cli
 
 

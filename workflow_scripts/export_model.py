@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.export import FineTuned, model_card, numbers_of
-from fcr_core.files import replacing
-from fcr_core.recipe import Recipe
+from fcr_core.cards.fine_tune import FineTuned, model_card, numbers_of
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.jobs.files import replacing
 from workflow_scripts import cli
 
 
@@ -28,10 +28,10 @@ def work(args: argparse.Namespace) -> None:
 def make_parser() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--fine-tune", type=Path, required=True, help="folder written by finetune")
-    parser.add_argument("--recipe", type=json.loads, required=True, help="fields of fcr_core.recipe.Recipe as JSON")
+    parser.add_argument("--recipe", type=json.loads, required=True, help="fields of fcr_core.experiment.recipe.Recipe as JSON")
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id that was fine-tuned")
-    parser.add_argument("--licence", required=True, help="that of the pipeline, as fcr_core.backbones names it")
-    parser.add_argument("--task", default="text2image", help="that of the pipeline, as fcr_core.backbones names it")
+    parser.add_argument("--licence", required=True, help="that of the pipeline, as fcr_core.backbones.registry names it")
+    parser.add_argument("--task", default="text2image", help="that of the pipeline, as fcr_core.backbones.registry names it")
     parser.add_argument("--data", required=True, help="name of the training set")
     parser.add_argument("--name", required=True, help="of the model on its card")
     parser.add_argument("--table", type=Path, help="results table whose numbers the card shows")

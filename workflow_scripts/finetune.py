@@ -11,17 +11,17 @@ from typing import Any
 
 from accelerate import PartialState
 
-from fcr_core.codehash import content_hash
-from fcr_core.compute import Pretraining
-from fcr_core.early_stopping import EarlyStopping
-from fcr_core.files import replacing, write_json
-from fcr_core.finetune import FineTuneLoss, TrainedParts, trained_parts
-from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
-from fcr_core.optimizers import OPTIMIZERS
-from fcr_core.pipelines import load_pipeline, load_scheduler, load_unet
-from fcr_core.recipe import Recipe
-from fcr_core.training import AUTOCAST, TrainingRun
-from fcr_core.trajectories import Trajectories
+from fcr_core.backbones.loading import load_pipeline, load_scheduler, load_unet
+from fcr_core.backbones.pretraining_cost import Pretraining
+from fcr_core.backbones.weights_hash import content_hash
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.finetuning.weighted_loss import FineTuneLoss, TrainedParts, trained_parts
+from fcr_core.jobs.files import replacing, write_json
+from fcr_core.jobs.job import finished_by_another, partial_work, run_record, sha256_of
+from fcr_core.sampling.trajectories import Trajectories
+from fcr_core.training.early_stopping import EarlyStopping
+from fcr_core.training.loop import AUTOCAST, TrainingRun
+from fcr_core.training.optimizers import OPTIMIZERS
 from workflow_scripts import cli
 from workflow_scripts.training_data import add_images, add_source, settings_of, training_set
 
@@ -90,7 +90,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     add_source(parser.add_mutually_exclusive_group(required=True))
     add_images(parser)
     parser.add_argument("--trajectories", type=Path, help="written by sample_trajectories, for recipes that need them")
-    parser.add_argument("--recipe", type=json.loads, required=True, help="fields of fcr_core.recipe.Recipe as JSON")
+    parser.add_argument("--recipe", type=json.loads, required=True, help="fields of fcr_core.experiment.recipe.Recipe as JSON")
     parser.add_argument("--sampling-steps", type=int, default=50, help="steps of the sampler that groups belong to")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch", type=int, required=True)
@@ -105,7 +105,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--lora-rank", type=int, default=16)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--checkpoint-every", type=int, default=500)
-    parser.add_argument("--pretraining", type=json.loads, help="fields of fcr_core.compute.Pretraining as JSON, for run.json")
+    parser.add_argument("--pretraining", type=json.loads, help="fields of Pretraining as JSON, for run.json")
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")

@@ -7,13 +7,13 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from fcr_core.early_stopping import EarlyStopping
-from fcr_core.finetune import TrainedParts
-from fcr_core.jobs import sha256_of
-from fcr_core.recipe import Recipe
-from fcr_core.schedule import KeySteps, Plan
-from fcr_core.trajectories import Trajectories
-from fcr_core.validation import shared_distance
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.finetuning.weighted_loss import TrainedParts
+from fcr_core.jobs.job import sha256_of
+from fcr_core.sampling.cached_distance import shared_distance
+from fcr_core.sampling.trajectories import Trajectories
+from fcr_core.training.early_stopping import EarlyStopping
 from workflow_scripts import cli, finetune
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from fcr_core.codehash import content_hash
-from fcr_core.conditioning import conditioning_of
+from fcr_core.backbones.loading import encode_prompts, load_pipeline, load_reuse_decoder
+from fcr_core.backbones.tasks import conditioning_of
+from fcr_core.backbones.weights_hash import content_hash
 from fcr_core.data.prepared import images_of
-from fcr_core.files import replacing
-from fcr_core.jobs import partial_work, sha256_of
-from fcr_core.mechanism import feature_variance
-from fcr_core.pipelines import encode_prompts, load_pipeline, load_reuse_decoder
-from fcr_core.plane_sampling import distance, draw_to_file
-from fcr_core.sampling import Sampler
+from fcr_core.finetuning.feature_variance import feature_variance
+from fcr_core.jobs.files import replacing
+from fcr_core.jobs.job import partial_work, sha256_of
+from fcr_core.sampling.plane import distance, draw_to_file
+from fcr_core.sampling.samples import Sampler
 from workflow_scripts import cli
 
 NOISE_SEED = 0

@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from fcr_core.efficiency import count_unet_flops, passes, sampling_flops
-from fcr_core.files import replacing
-from fcr_core.key_search import read_keys
-from fcr_core.latency import measure_latency, peak_tensor_bytes
-from fcr_core.pipelines import load_pipeline
-from fcr_core.sampling import Sampler, decode_latents, initial_noise, latent_shape, sample_latents, sampling_inputs
+from fcr_core.backbones.loading import load_pipeline
+from fcr_core.caching.key_search import read_keys
+from fcr_core.cost.clock import measure_latency, peak_tensor_bytes
+from fcr_core.cost.flops import count_unet_flops, passes, sampling_flops
+from fcr_core.jobs.files import replacing
+from fcr_core.sampling.samples import Sampler, decode_latents, initial_noise, latent_shape, sample_latents, sampling_inputs
 from workflow_scripts import cli
 
 # For tasks that draw from a picture: what it shows changes neither time nor memory.
@@ -56,7 +56,7 @@ if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--prompts", type=Path, required=True)
-    parser.add_argument("--samplers", type=json.loads, required=True, help="fields of fcr_core.sampling.Sampler by name, as JSON")
+    parser.add_argument("--samplers", type=json.loads, required=True, help="fields of Sampler by name, as JSON")
     parser.add_argument("--keys", type=json.loads, default={}, help="files of search_key_steps by sampler, as JSON")
     parser.add_argument("--guidance", type=float, required=True)
     parser.add_argument("--batches", type=int, nargs="+", required=True)

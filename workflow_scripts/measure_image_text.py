@@ -7,8 +7,8 @@ import numpy as np
 
 from fcr_core.features import feature_files
 from fcr_core.features.embeddings import Embeddings
-from fcr_core.measurements import write_rows
 from fcr_core.metrics import embedding_drift
+from fcr_core.tables.long_table import write_rows
 from workflow_scripts import cli
 from workflow_scripts.image_text import add_space, space_of
 

@@ -15,12 +15,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from fcr_core.data.pictures import Pictures
+from fcr_core.data.pixels import slices
 from fcr_core.features import stlpips_alex
-from fcr_core.images import slices
-from fcr_core.jobs import partial_work, sha256_of
-from fcr_core.kept import kept
-from fcr_core.measurements import write_rows
+from fcr_core.jobs.job import partial_work, sha256_of
+from fcr_core.jobs.kept_tensors import kept
 from fcr_core.metrics import latent_mse, psnr, ssim
+from fcr_core.tables.long_table import write_rows
 from workflow_scripts import cli
 
 BATCH = 50

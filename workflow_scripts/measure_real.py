@@ -11,8 +11,8 @@ from fcr_core.features import feature_files
 from fcr_core.features.embeddings import Embeddings
 from fcr_core.features.feature_files import FeatureTable
 from fcr_core.features.judged import judged
-from fcr_core.measurements import write_rows
 from fcr_core.metrics.metric import metrics_of, named
+from fcr_core.tables.long_table import write_rows
 from workflow_scripts import cli
 from workflow_scripts.image_text import add_space, space_of
 

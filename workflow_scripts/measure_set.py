@@ -10,9 +10,9 @@ from types import ModuleType
 
 from fcr_core.features import feature_files
 from fcr_core.features.judged import Judged, judged
-from fcr_core.measurements import write_rows
 from fcr_core.metrics.left_out import ALL, over_seeds
 from fcr_core.metrics.metric import named
+from fcr_core.tables.long_table import write_rows
 from workflow_scripts import cli
 from workflow_scripts.image_text import add_space, space_of
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.conditioning import conditioning_of
+from fcr_core.backbones.loading import encode_prompts, load_network, load_pipeline
+from fcr_core.backbones.tasks import conditioning_of
 from fcr_core.data.prepared import images_of
-from fcr_core.measurements import write_rows
-from fcr_core.mechanism import feature_variance, mean_over_blocks
-from fcr_core.pipelines import encode_prompts, load_network, load_pipeline
+from fcr_core.finetuning.feature_variance import feature_variance, mean_over_blocks
+from fcr_core.tables.long_table import write_rows
 from workflow_scripts import cli
 
 NOISE_SEED = 0

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from fcr_core.files import replacing, write_json
-from fcr_core.sampling import merge_folders
+from fcr_core.jobs.files import replacing, write_json
+from fcr_core.sampling.samples import merge_folders
 from workflow_scripts import cli
 
 

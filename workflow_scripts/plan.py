@@ -14,15 +14,15 @@ from typing import Any
 
 import pandas as pd
 
-from fcr_core.backbones import BACKBONES
-from fcr_core.files import write_json
-from fcr_core.job_costs import cost_of
-from fcr_core.memory_plan import Networks, PeakMemory, finetune_memory, loading_memory, sampling_memory
-from fcr_core.network_costs import network_costs, tokens_of
-from fcr_core.planned_experiment import Experiment, plan_of_row
-from fcr_core.recipe import Recipe
-from fcr_core.run_plan import PlannedJob, Rates, Totals, critical_path, totals
-from fcr_core.sampling import LAUNCH
+from fcr_core.backbones.registry import BACKBONES
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.jobs.files import write_json
+from fcr_core.planning.job_costs import cost_of
+from fcr_core.planning.network_costs import network_costs, tokens_of
+from fcr_core.planning.peak_memory import Networks, PeakMemory, finetune_memory, loading_memory, sampling_memory
+from fcr_core.planning.planned_experiment import Experiment, plan_of_row
+from fcr_core.planning.totals import PlannedJob, Rates, Totals, critical_path, totals
+from fcr_core.sampling.samples import LAUNCH
 from workflow_scripts.dag import Dag, build_dag
 
 # By name, the file that stands for the experiment. Jobs that two of them share count in both.

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.ablation_figures import grid_figure, mechanism_figure
-from fcr_core.files import replacing
+from fcr_core.figures.ablation import grid_figure, mechanism_figure
+from fcr_core.jobs.files import replacing
 from workflow_scripts import cli
 
 

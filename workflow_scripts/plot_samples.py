@@ -7,8 +7,8 @@ import pandas as pd
 
 from fcr_core.data.pictures import Pictures
 from fcr_core.data.prepared import images_of
-from fcr_core.files import replacing
-from fcr_core.sample_figure import sample_grid
+from fcr_core.figures.sample_grid import sample_grid
+from fcr_core.jobs.files import replacing
 from workflow_scripts import cli
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.figures import tradeoff
-from fcr_core.files import replacing
+from fcr_core.figures.tradeoff import tradeoff
+from fcr_core.jobs.files import replacing
 from workflow_scripts import cli
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from diffusers import DDIMScheduler
 
-from fcr_core import pocket
-from fcr_core.denoising import denoising_loss
-from fcr_core.files import replacing
-from fcr_core.jobs import partial_work, sha256_of
-from fcr_core.training import TrainingRun
-from fcr_core.training_record import write_training_record
-from fcr_core.training_set import EncodedSet
+from fcr_core.jobs.files import replacing
+from fcr_core.jobs.job import partial_work, sha256_of
+from fcr_core.training import pocket
+from fcr_core.training.denoising import denoising_loss
+from fcr_core.training.loop import TrainingRun
+from fcr_core.training.record import write_training_record
+from fcr_core.training.training_set import EncodedSet
 from workflow_scripts import cli
 
 

@@ -5,13 +5,13 @@ import hashlib
 import time
 from pathlib import Path
 
-from fcr_core import pocket
+from fcr_core.data.pixels import to_pixels
 from fcr_core.data.prepared import images_of, prompts_of
-from fcr_core.files import replacing
-from fcr_core.images import to_pixels
-from fcr_core.jobs import partial_work
-from fcr_core.training import TrainingRun
-from fcr_core.training_record import write_training_record
+from fcr_core.jobs.files import replacing
+from fcr_core.jobs.job import partial_work
+from fcr_core.training import pocket
+from fcr_core.training.loop import TrainingRun
+from fcr_core.training.record import write_training_record
 from workflow_scripts import cli
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 from safetensors import safe_open
 
-from fcr_core.exp1 import read_rows
-from fcr_core.files import replacing
-from fcr_core.recipe_criteria import criteria_page, recipe_criteria
+from fcr_core.jobs.files import replacing
+from fcr_core.tables.exp1 import read_rows
+from fcr_core.tables.recipe_verdicts import criteria_page, recipe_criteria
 from workflow_scripts import cli
 
 

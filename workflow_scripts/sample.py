@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.codehash import content_hash
-from fcr_core.files import replacing, write_json
-from fcr_core.jobs import finished_by_another, partial_work, run_record, sha256_of
-from fcr_core.key_search import read_keys
-from fcr_core.pipelines import load_pipeline, load_reuse_decoder
-from fcr_core.sampling import LAUNCH, Sampler, sample_to_folder
+from fcr_core.backbones.loading import load_pipeline, load_reuse_decoder
+from fcr_core.backbones.weights_hash import content_hash
+from fcr_core.caching.key_search import read_keys
+from fcr_core.jobs.files import replacing, write_json
+from fcr_core.jobs.job import finished_by_another, partial_work, run_record, sha256_of
+from fcr_core.sampling.samples import LAUNCH, Sampler, sample_to_folder
 from workflow_scripts import cli
 
 RESULT_SETTINGS = ("pipeline", "sampler", "guidance", "seed", "start", "count", "batch", "code")
@@ -52,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="prepared data set with the prompts' pictures, for tasks that draw from them")
     parser.add_argument("--start", type=int, default=0, help="of the prompts the first to use: that of a shard")
     parser.add_argument("--count", type=int, required=True, help="how many prompts to use")
-    parser.add_argument("--sampler", type=json.loads, required=True, help="fields of fcr_core.sampling.Sampler as JSON")
+    parser.add_argument("--sampler", type=json.loads, required=True, help="fields of fcr_core.sampling.samples.Sampler as JSON")
     parser.add_argument("--keys", type=Path, help="written by search_key_steps")
     parser.add_argument("--guidance", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)

@@ -9,14 +9,14 @@ import torch
 from diffusers import StableDiffusionPipeline
 from tqdm import tqdm
 
-from fcr_core.codehash import content_hash
-from fcr_core.conditioning import TextAlone, conditioning_of
-from fcr_core.images import slices
-from fcr_core.jobs import partial_work, sha256_of
-from fcr_core.kept import kept
-from fcr_core.pipelines import encode_prompts, load_pipeline
-from fcr_core.sampling import LAUNCH, latent_shape
-from fcr_core.trajectories import Trajectories, sample_trajectory
+from fcr_core.backbones.loading import encode_prompts, load_pipeline
+from fcr_core.backbones.tasks import TextAlone, conditioning_of
+from fcr_core.backbones.weights_hash import content_hash
+from fcr_core.data.pixels import slices
+from fcr_core.jobs.job import partial_work, sha256_of
+from fcr_core.jobs.kept_tensors import kept
+from fcr_core.sampling.samples import LAUNCH, latent_shape
+from fcr_core.sampling.trajectories import Trajectories, sample_trajectory
 from workflow_scripts import cli
 from workflow_scripts.training_data import add_images, add_source, settings_of, training_set
 

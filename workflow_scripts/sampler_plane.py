@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from fcr_core.codehash import content_hash
-from fcr_core.efficiency import count_unet_flops
-from fcr_core.files import replacing
-from fcr_core.jobs import partial_work, sha256_of
-from fcr_core.pipelines import load_pipeline
-from fcr_core.plane import plane_table, points_of
-from fcr_core.plane_sampling import counted_cost, distance, draw_to_file, sampler_of, seconds_an_image
+from fcr_core.backbones.loading import load_pipeline
+from fcr_core.backbones.weights_hash import content_hash
+from fcr_core.cost.flops import count_unet_flops
+from fcr_core.jobs.files import replacing
+from fcr_core.jobs.job import partial_work, sha256_of
+from fcr_core.sampling.plane import counted_cost, distance, draw_to_file, sampler_of, seconds_an_image
+from fcr_core.tables.plane import plane_table, points_of
 from workflow_scripts import cli
 
 

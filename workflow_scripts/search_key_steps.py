@@ -7,14 +7,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fcr_core.codehash import content_hash
-from fcr_core.files import write_json
-from fcr_core.jobs import partial_work, sha256_of
-from fcr_core.key_search import Keys, evenly_spread, search_key_steps
-from fcr_core.pipelines import load_pipeline
-from fcr_core.schedule import KeySteps, Plan
-from fcr_core.trajectories import Trajectories
-from fcr_core.validation import cached_distance
+from fcr_core.backbones.loading import load_pipeline
+from fcr_core.backbones.weights_hash import content_hash
+from fcr_core.caching.key_search import Keys, evenly_spread, search_key_steps
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.jobs.files import write_json
+from fcr_core.jobs.job import partial_work, sha256_of
+from fcr_core.sampling.cached_distance import cached_distance
+from fcr_core.sampling.trajectories import Trajectories
 from workflow_scripts import cli
 
 
@@ -49,7 +49,7 @@ if __name__ == "__main__":
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--trajectories", type=Path, required=True, help="written by sample_trajectories")
     parser.add_argument("--count", type=int, required=True, help="number of key steps")
-    parser.add_argument("--plan", type=json.loads, required=True, help="cut, reuse, nodes of fcr_core.schedule.Plan, as JSON")
+    parser.add_argument("--plan", type=json.loads, required=True, help="cut, reuse, nodes of fcr_core.caching.plan.Plan, as JSON")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")
     cli.run(parser, work)

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from fcr_core.data.prepared import one_a_concept, prompts_of
-from fcr_core.files import replacing
+from fcr_core.jobs.files import replacing
 from workflow_scripts import cli
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from fcr_core.exp1 import criteria_table, exp1_table, read_rows
-from fcr_core.files import replacing
-from fcr_core.readable import page
+from fcr_core.jobs.files import replacing
+from fcr_core.tables.exp1 import criteria_table, exp1_table, read_rows
+from fcr_core.tables.markdown import page
 from workflow_scripts import cli
 
 

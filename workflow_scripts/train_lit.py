@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fcr_core.features import feature_files, lit, minilm
-from fcr_core.files import replacing
+from fcr_core.jobs.files import replacing
 from workflow_scripts import cli
 
 

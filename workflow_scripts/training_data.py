@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fcr_core.jobs import sha256_of
-from fcr_core.training_set import EncodedSet, StreamedSet, TrainingSet
+from fcr_core.jobs.job import sha256_of
+from fcr_core.training.training_set import EncodedSet, StreamedSet, TrainingSet
 
 
 def add_images(parser: argparse.ArgumentParser) -> None:

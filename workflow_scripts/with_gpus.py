@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from fcr_core.gpus import held_gpus
+from fcr_core.jobs.gpus import held_gpus
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

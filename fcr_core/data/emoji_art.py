@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import emoji
@@ -40,17 +39,6 @@ def concept_of(caption: str) -> str:
     'men holding hands'
     """
     return SKIN_TONE.sub("", caption)
-
-
-def package_folder(package: str, folder: str) -> Path:
-    """A folder inside an installed package, found without importing the package.
-
-    Raises `ModuleNotFoundError` that names the package to install.
-    """
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"package {package!r} is missing: pip install 'fcr[pocket]'")
-    return Path(spec.submodule_search_locations[0]) / folder
 
 
 def captioned(files: Iterable[tuple[str, Path]], art_elsewhere: Iterable[bytes] = ()) -> list[CaptionedImage]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fcr_core.data.emoji_art import captioned, package_folder
+from fcr_core.data.emoji_art import captioned
 from fcr_core.data.registry import CaptionedImage
+from fcr_core.jobs.packages import package_folder
 
 
 def records() -> list[CaptionedImage]:

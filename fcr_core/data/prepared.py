@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from fcr_core.data.pictures import Pictures
 from fcr_core.data.registry import CaptionedImage
-from fcr_core.files import replacing
+from fcr_core.jobs.files import replacing
 
 log = logging.getLogger(__name__)
 

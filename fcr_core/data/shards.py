@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from fcr_core.data.image_check import checked
 from fcr_core.data.rejected import Rejected
-from fcr_core.files import replacing, write_json
+from fcr_core.jobs.files import replacing, write_json
 
 log = logging.getLogger(__name__)
 CHECKSUMS = ("sha256", "md5")

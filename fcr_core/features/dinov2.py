@@ -12,8 +12,8 @@ from huggingface_hub import snapshot_download
 from PIL import Image
 from transformers import BitImageProcessorPil, Dinov2Model
 
+from fcr_core.backbones.location import Repository
 from fcr_core.features.extractor import Extractor, checked_weights
-from fcr_core.location import Repository
 
 MODEL = Repository("facebook/dinov2-large", "47b73eefe95e8d44ec3623f8890bd894b6ea2d6c")
 FILE = "model.safetensors"

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from fcr_core.images import slices
-from fcr_core.jobs import sha256_of
+from fcr_core.data.pixels import slices
+from fcr_core.jobs.job import sha256_of
 
 # Rows a launch. Kernels round by the number of rows (1.4e-5 in a pooled feature of EfficientNet-lite0), so a launch always has
 # this many: a short one is filled up, and no shard, order or number of images can change a bit.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fcr_core.files import replacing
+from fcr_core.jobs.files import replacing
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from fcr_core.data.emoji_art import package_folder
-from fcr_core.images import slices
+from fcr_core.data.pixels import slices
+from fcr_core.jobs.packages import package_folder
 
 BATCH = 64
 

@@ -9,7 +9,7 @@ import stlpips_pytorch.stlpips as stlpips
 import torch
 from PIL import Image
 
-from fcr_core.images import slices, to_pixels
+from fcr_core.data.pixels import slices, to_pixels
 from fcr_core.metrics import st_lpips
 
 NAME = st_lpips.METRIC.name("alex")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fcr_core.measurements import group_of
 from fcr_core.metrics.metric import metrics_of
+from fcr_core.statistics.prompt_groups import group_of
 
 # Stands for the images of all seeds together.
 ALL = -1

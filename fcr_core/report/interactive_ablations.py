@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from fcr_core.ablation import CONTROL
 from fcr_core.report.cells import Cell, Table
 from fcr_core.report.numbers import VARIANCES, heading_of, interval, number, undirected
 from fcr_core.report.page_ablation_tables import cells_tip, page_ablation_table
 from fcr_core.report.results import Ablations
 from fcr_core.report.views import Figure, View, bars, drawn
+from fcr_core.tables.ablation import CONTROL
 
 MEASURES = {"relative": VARIANCES["feature_variance_relative"], "variance": VARIANCES["feature_variance"]}
 ROW_HEIGHT, MARGINS = 20, 110

@@ -6,7 +6,7 @@ import math
 import re
 
 from fcr_core.metrics.registry import key_of
-from fcr_core.readable import heading
+from fcr_core.tables.markdown import heading
 
 VARIANCES = {"feature_variance": "σ²_Δ", "feature_variance_relative": "σ²_Δ over the features' power"}
 VARIANCE = re.compile(f"({'|'.join(VARIANCES)})_d(\\d+)")

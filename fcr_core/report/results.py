@@ -9,17 +9,17 @@ from typing import Any
 
 import pandas as pd
 
-from fcr_core.exp1 import Measurements, read_rows
-from fcr_core.figures import CACHED, CONTROL, FCR, colour_of
-from fcr_core.variations import Variation
+from fcr_core.experiment.rows import Variation
+from fcr_core.figures.tradeoff import CACHED, CONTROL, FCR, colour_of
+from fcr_core.tables.exp1 import Measurements, read_rows
 
-# What the colours of `fcr_core.figures` stand for; a page has two themes, so it names kinds and not colours.
+# What the colours of `fcr_core.figures.tradeoff` stand for; a page has two themes, so it names kinds and not colours.
 KINDS = {CACHED: "cached", CONTROL: "control", FCR: "fcr"}
 
 
 @dataclass(frozen=True)
 class Ablations:
-    """The tables of `fcr_core.ablation`, the sampler that they are compared at, and the cells behind them by recipe."""
+    """The tables of `fcr_core.tables.ablation`, the sampler that they are compared at, and the cells behind them by recipe."""
 
     table: pd.DataFrame
     mechanism: pd.DataFrame

@@ -12,9 +12,9 @@ import pandas as pd
 from PIL import Image
 
 from fcr_core.data.prepared import images_of
-from fcr_core.recipe_criteria import DISTANCES
 from fcr_core.report.numbers import number
 from fcr_core.report.results import Results, kind_of
+from fcr_core.tables.recipe_verdicts import DISTANCES
 
 SHOWN, EXTREMES = 8, 3
 LARGEST = 160

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from fcr_core.readable import shown_columns
 from fcr_core.report.cells import Cell, Table, name_cell
 from fcr_core.report.numbers import heading_of, interval, number, undirected
 from fcr_core.report.provenance import Provenance
 from fcr_core.report.results import Results, kind_of
 from fcr_core.report.views import SYMBOLS, Figure, View, bars, drawn
+from fcr_core.tables.markdown import shown_columns
 
 # Rows of equal cost have the same latency: they are drawn side by side, by this share of the axis.
 DODGE = 0.012

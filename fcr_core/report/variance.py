@@ -8,13 +8,13 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from fcr_core.exp1 import level
 from fcr_core.report.cells import Cell, Table
 from fcr_core.report.numbers import VARIANCE, VARIANCES, number, percent
 from fcr_core.report.provenance import Provenance
 from fcr_core.report.results import Results, kind_of
 from fcr_core.report.views import SYMBOLS, Figure, View, bars, drawn
-from fcr_core.stats import Interval
+from fcr_core.statistics.intervals import Interval
+from fcr_core.tables.exp1 import level
 
 LOG_DELTA: dict[str, Any] = {"xaxis_type": "log", "xaxis_tickvals": [1, 2, 5, 10, 20, 50, 100, 200, 500]}
 AXES: dict[str, dict[str, Any]] = {

@@ -1,0 +1,1 @@
+"""Backbones: which networks, where they are, how they are loaded, and what their task needs."""

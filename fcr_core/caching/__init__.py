@@ -1,0 +1,1 @@
+"""The cached sampler: the plan of key steps, the state of a run, `EncoderCache`, and the search for key steps."""

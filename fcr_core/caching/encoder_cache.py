@@ -1,0 +1,248 @@
+"""EncoderCache: encoder-cached sampling for an unmodified diffusers pipeline.
+
+At a key step the whole UNet runs, and what its decoder read is kept. The predictions of the group's other steps depend on
+those features and on t, not on x_t. So several steps are decoded in one launch, as in Faster Diffusion (Li et al., 2023,
+arXiv 2312.09608), when the pipeline asks for the first of them, and handed out one by one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
+
+from fcr_core.caching.batched_call import last_rows, repeat, tile_call
+from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.caching.run_state import Run, at, start_run
+from fcr_core.unet.split_unet import Features, SplitUNet
+
+MISSING = object()
+# What a launch may read of features on a CPU, whose caches a larger one leaves, and the most steps of a launch anywhere.
+# Read off benchmarks/launch_size.py: up to 8 MB more steps a launch were 1.0 to 2.8 times as fast, beyond 20 MB 0.8 to 1.0.
+LAUNCH_BYTES = 8_000_000
+LAUNCH_STEPS = 16
+
+
+@dataclass
+class CacheStats:
+    """Passes are counted per batch of the pipeline, not per launch: nine steps decoded in one launch count as nine."""
+
+    encoder_passes: int = 0
+    decoder_passes: int = 0
+    cached_bytes: int = 0
+
+
+class EncoderCache:
+    """Cached sampling inside a `with` block; outside it the pipeline is as it was, bit for bit.
+
+    `pipe` is anything with `.unet` and `.scheduler` whose loop calls the UNet once a step. Give a `stride`, or as `keys`
+    `KeySteps` or a whole `Plan`, which explains `cut`, `reuse`, `nodes` and `live`. With `parallel` up to `max_parallel` steps
+    are decoded a launch, by default 16, on a CPU fewer for large batches (see `LAUNCH_BYTES`); without it one. `prior_noise`
+    adds that share of the initial noise to the sample in the second half of the timesteps (0.003 in Faster Diffusion). A
+    ControlNet runs at key steps only: its residuals are part of the features. A compiled UNet stays compiled, as two graphs.
+    `decoder` is a UNet whose up blocks run between key steps (`unet.reuse_decoder`). Load adapters before: the cache runs
+    the modules that it found.
+
+    >>> with EncoderCache(pipe, stride=10):                                 # doctest: +SKIP
+    ...     images = pipe(prompts, num_inference_steps=50).images
+
+    Raises `ValueError` when the pipeline has no such parts, the scheduler calls the model more than once a step, or the stride is
+    longer than the run.
+    """
+
+    def __init__(
+        self,
+        pipe: Any,
+        keys: KeySteps | Plan | None = None,
+        *,
+        stride: int | None = None,
+        cut: int = 0,
+        reuse: str = "hold",
+        nodes: int | None = None,
+        live: bool = False,
+        parallel: bool = True,
+        max_parallel: int | None = None,
+        prior_noise: float = 0.0,
+        decoder: Any = None,
+    ) -> None:
+        if (keys is None) == (stride is None):
+            raise ValueError("give either key steps or a stride: EncoderCache(pipe, stride=10)")
+        if isinstance(keys, Plan) and (cut, reuse, nodes, live) != (0, "hold", None, False):
+            raise ValueError("a Plan says cut, reuse, nodes and live itself: give them there")
+        check_supported(pipe)
+        # torch.compile(unet) wraps the UNet, unet.compile() changes how it is called: either way its two parts are compiled.
+        self.called, self.unet = pipe.unet, getattr(pipe.unet, "_orig_mod", pipe.unet)
+        self.scheduler, self.controlnet = pipe.scheduler, getattr(pipe, "controlnet", None)
+        self.plan = keys if isinstance(keys, Plan) else Plan(keys or KeySteps.uniform(stride or 1), cut, reuse, nodes, live)
+        self.max_parallel = max_parallel if parallel else 1
+        self.prior_noise = prior_noise
+        self.split = SplitUNet(self.unet, self.plan.cut, self.plan.live, decoder)
+        if self.called is not self.unet or self.unet._compiled_call_impl is not None:
+            self.split.compile()
+        self.stats = CacheStats()
+        self._signature = inspect.signature(type(self.unet).forward)
+        self._run: Run | None = None
+        self._control: Any = None
+        self._initial_noise: torch.Tensor | None = None
+
+    def __enter__(self) -> EncoderCache:
+        patches = [
+            (self.called, name_of_forward(self.called), self._forward),
+            (self.scheduler, "set_timesteps", self._set_timesteps),
+        ]
+        if self.prior_noise:
+            patches.append((self.scheduler, "step", self._scheduler_step))
+        if self.controlnet is not None and not self.plan.live:
+            patches.append((self.controlnet, name_of_forward(self.controlnet), self._controlnet_forward))
+        self._original = {function.__name__: getattr(target, name) for target, name, function in patches}
+        self._outside = [(target, name, vars(target).get(name, MISSING)) for target, name, _ in patches]
+        for target, name, function in patches:
+            setattr(target, name, looks_like(getattr(target, name), function))
+        if self.unet._compiled_call_impl is not None:
+            self._outside.append((self.unet, "_compiled_call_impl", self.unet._compiled_call_impl))
+            self.unet._compiled_call_impl = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for target, name, before in self._outside:
+            if before is MISSING:
+                vars(target).pop(name)
+            else:
+                setattr(target, name, before)
+        self._run = self._control = self._initial_noise = None
+
+    def _set_timesteps(self, *args: Any, **kwargs: Any) -> None:
+        """Every pipeline calls this once before its loop: nothing of an earlier run is left after it."""
+        self._original["_set_timesteps"](*args, **kwargs)
+        self._run = None
+
+    def _forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Stands in for `unet.forward` while the cache is on."""
+        call = self._signature.bind(self.unet, *args, **kwargs).arguments
+        del call["self"]
+        as_tuple = not call.pop("return_dict", True)
+        if self._run is None or self._run.step == len(self._run.times):
+            self._run = start_run(self.scheduler, self.plan.keys, call["timestep"], call["sample"].device)
+        prediction = self._predict(self._run, call)
+        self._run.step += 1
+        if self._run.step == len(self._run.times):
+            self._run.features = self._run.earlier = ()  # not to be held while the VAE runs
+        return (prediction,) if as_tuple else UNet2DConditionOutput(sample=prediction)
+
+    def _predict(self, run: Run, call: dict[str, Any]) -> torch.Tensor:
+        rows = len(call["sample"])
+        group = run.group_of_key.get(run.step)
+        if group is not None:
+            return self._key_step(run, group, call)
+        if rows > run.rows:
+            raise ValueError(f"the batch has grown from {run.rows} to {rows} inside a group: guidance may end there, not begin")
+        if self.plan.live:
+            self.stats.decoder_passes += 1
+            return self.split.decode(self._features_at(run, [run.step], rows), **call)
+        while len(run.predictions) <= run.node_for(run.step):
+            self._decode_ahead(run, call)
+        return run.prediction_at(run.step, rows)
+
+    def _key_step(self, run: Run, group: range, call: dict[str, Any]) -> torch.Tensor:
+        rows = len(call["sample"])
+        # Dropped before the pass, not after: two sets of features would be in memory at once. No line leads to more rows.
+        run.earlier, run.features = (run.features if self.plan.reuse == "linear" and rows <= run.rows else ()), ()
+        run.earlier_key, run.predictions = run.key, []
+        prediction, run.features = self.split.whole(**call)
+        run.key, run.rows = group.start, rows
+        run.nodes, run.predictions = self.plan.decoded(group), [prediction]
+        self.stats.encoder_passes += 1
+        self.stats.decoder_passes += 1
+        self.stats.cached_bytes = max(self.stats.cached_bytes, byte_count(run.features + run.earlier))
+        return prediction
+
+    def _decode_ahead(self, run: Run, call: dict[str, Any]) -> None:
+        """Decode the next nodes in one launch: a batch of B becomes g*B rows, step-major. Guidance may have ended: fewer rows."""
+        done, rows = len(run.predictions), len(call["sample"])
+        steps = run.nodes[done : done + (self.max_parallel or steps_a_launch(run.features))]
+        decoded = self.split.decode(self._features_at(run, steps, rows), **tile_call(call, at(run.timesteps, steps)))
+        run.predictions.extend(decoded.unflatten(0, (len(steps), rows)))
+        self.stats.decoder_passes += len(steps)
+
+    def _features_at(self, run: Run, steps: list[int], rows: int) -> Features:
+        """The features for `steps` and the last `rows` samples: (len(steps) * rows, C, h, w) each, folded frames included."""
+        held = tuple(last_rows(f, run.rows, rows) for f in run.features)
+        if not run.earlier:
+            return held if len(steps) == 1 else tuple(repeat(f, len(steps)) for f in held)
+        earlier = tuple(f[-len(h) :] for f, h in zip(run.earlier, held, strict=True))
+        span = run.times[run.key] - run.times[run.earlier_key]
+        ahead = (at(run.times, steps) - run.times[run.key]) / span
+        # PNDM visits its second timestep twice: two key steps there have no direction.
+        ahead = torch.where(span == 0, torch.zeros_like(ahead), ahead).to(held[0].dtype).view(-1, 1, 1, 1, 1)
+        return tuple(torch.addcmul(f, ahead, f - g).flatten(0, 1) for f, g in zip(held, earlier, strict=True))
+
+    def _scheduler_step(self, model_output: Any, timestep: Any, sample: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        """`scheduler.step` on a sample with prior noise, in the second half of the timesteps."""
+        assert self._run is not None
+        if self._run.step == 1:
+            self._initial_noise = sample / self.scheduler.init_noise_sigma
+        late = (torch.as_tensor(timestep) < self.scheduler.config.num_train_timesteps / 2).to(sample.device, sample.dtype)
+        sample = sample + self.prior_noise * late * self._initial_noise
+        return self._original["_scheduler_step"](model_output, timestep, sample, *args, **kwargs)
+
+    def _controlnet_forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The ControlNet at a key step; between them what it returned, which nobody reads."""
+        if self._run is None or self._run.step in {*self._run.group_of_key, len(self._run.times)}:
+            self._control = self._original["_controlnet_forward"](*args, **kwargs)
+        return self._control
+
+
+def check_supported(pipe: Any) -> None:
+    """Raise one clear `ValueError` for a pipeline that cannot be cached."""
+    for part in ("unet", "scheduler"):
+        if not hasattr(pipe, part):
+            raise ValueError(
+                f"{type(pipe).__name__} has no .{part}: EncoderCache works on pipelines with a UNet; "
+                "for a transformer use the caches of diffusers (transformer.enable_cache)"
+            )
+    unet = type(getattr(pipe.unet, "_orig_mod", pipe.unet))
+    if not all(hasattr(pipe.unet, part) for part in ("conv_in", "down_blocks", "mid_block", "up_blocks")):
+        raise ValueError(
+            f"{unet.__name__} has no encoder and decoder blocks: use a UNet of diffusers; "
+            "for a transformer use the caches of diffusers (transformer.enable_cache)"
+        )
+    if "encoder_hidden_states" not in inspect.signature(unet.forward).parameters:
+        raise ValueError(f"{unet.__name__} takes no text or image embedding: use a conditional UNet of diffusers")
+    if getattr(pipe.scheduler, "order", 1) > 1:
+        raise ValueError(
+            f"{type(pipe.scheduler).__name__} calls the UNet {pipe.scheduler.order} times a step: "
+            "use a scheduler of order 1, such as DDIMScheduler or DPMSolverMultistepScheduler"
+        )
+
+
+def name_of_forward(module: Any) -> str:
+    """The attribute to patch: accelerate's offloading keeps the forward that it calls under another name."""
+    return "_old_forward" if hasattr(module, "_hf_hook") else "forward"
+
+
+def looks_like(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
+    """`replacement` with the signature of `original`, which pipelines look at to see what they may pass."""
+
+    @wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return replacement(*args, **kwargs)
+
+    return call
+
+
+def steps_a_launch(features: Features) -> int:
+    """How many steps to decode at once, from the size and place of one step's features alone: samples stay reproducible."""
+    if features[0].device.type != "cpu":
+        return LAUNCH_STEPS
+    return max(1, min(LAUNCH_STEPS, LAUNCH_BYTES // byte_count(features)))
+
+
+def byte_count(features: Features) -> int:
+    """Bytes of all cached tensors, each storage once."""
+    sizes = {x.untyped_storage()._cdata: x.untyped_storage().nbytes() for x in features}
+    return sum(sizes.values())

@@ -1,0 +1,73 @@
+"""One cached sampling run: the position in it, and what its last key step left for the steps of its group."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from fcr_core.caching.plan import KeySteps, time_variable
+from fcr_core.unet.split_unet import Features
+
+
+@dataclass
+class Run:
+    groups: list[range]
+    times: torch.Tensor  # the solver's time variable, (steps,)
+    timesteps: torch.Tensor  # what the UNet is told, (steps,)
+    step: int = 0
+    rows: int = 0
+    features: Features = ()
+    earlier: Features = ()  # of the key step before, for linear reuse
+    key: int = 0
+    earlier_key: int = 0
+    nodes: list[int] = field(default_factory=list)  # the group's steps whose decoder runs
+    predictions: list[Any] = field(default_factory=list)  # tensors of the nodes decoded so far; None once no step needs it
+
+    def __post_init__(self) -> None:
+        self.group_of_key = {group.start: group for group in self.groups}
+
+    def node_for(self, step: int) -> int:
+        """The index of the node that must be decoded for a step: the step itself, or the next behind it."""
+        return min(bisect_left(self.nodes, step), len(self.nodes) - 1)
+
+    def prediction_at(self, step: int, rows: int) -> torch.Tensor:
+        """A step's prediction: decoded, or on the line through the two nodes around it.
+
+        The last `rows`: when guidance ends part-way, the conditional half is left.
+        """
+        after = self.node_for(step)
+        self.predictions[: max(after - 1, 0)] = [None] * max(after - 1, 0)
+        later = self.predictions[after][-rows:]
+        if self.nodes[after] <= step:  # decoded, or the only node
+            return later
+        start, stop = (self.times[node] for node in self.nodes[after - 1 : after + 1])
+        weight = ((self.times[step] - start) / (stop - start)).to(later.dtype)
+        return torch.lerp(self.predictions[after - 1][-rows:], later, weight)
+
+
+def start_run(scheduler: Any, keys: KeySteps, timestep: Any, device: torch.device) -> Run:
+    """The run that begins with this call: image-to-image pipelines begin at a later timestep than the first."""
+    begin = position(scheduler.timesteps, torch.as_tensor(timestep))
+    times, timesteps = time_variable(scheduler)[begin:].to(device), scheduler.timesteps[begin:].to(device)
+    return Run(keys.groups(len(timesteps)), times, timesteps)
+
+
+def position(timesteps: torch.Tensor, now: torch.Tensor) -> int:
+    """The index of `now`: by its place in memory when it is an element of `timesteps`, as in a loop over them; else by value.
+
+    PNDM has its second timestep twice, so a value can be ambiguous; comparing values waits for the device.
+    """
+    if now.untyped_storage().data_ptr() == timesteps.untyped_storage().data_ptr():
+        return int(now.storage_offset() - timesteps.storage_offset())
+    matches = (timesteps == now.flatten()[0].to(timesteps.device)).nonzero()
+    if not len(matches):
+        raise ValueError(f"the UNet was called at timestep {now}, which is none of the scheduler's: {timesteps.tolist()}")
+    return int(matches[0])
+
+
+def at(values: torch.Tensor, steps: list[int]) -> torch.Tensor:
+    """The elements at `steps`; a list as an index would be copied to the device and waited for."""
+    return torch.stack([values[step] for step in steps])

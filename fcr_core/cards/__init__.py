@@ -1,0 +1,1 @@
+"""Model cards and folders of what is published."""

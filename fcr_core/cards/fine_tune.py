@@ -1,0 +1,166 @@
+"""A fine-tune as a folder for the hub: weights that plain diffusers loads, and a model card with recipe, cost and numbers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+from huggingface_hub import ModelCard, ModelCardData
+
+from fcr_core.backbones.location import TEXT_ENCODER_REFERENCE, Location
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.tables.markdown import quality
+
+# How the hub calls the licences of the registry of backbones; any other goes under its own name.
+LICENCES = {
+    "CreativeML OpenRAIL-M": "creativeml-openrail-m",
+    "CreativeML Open RAIL++-M": "openrail++",
+    "CC-BY 4.0": "cc-by-4.0",
+}
+# How a pipeline of each task is called; `picture` and `mask` are the reader's.
+CALLS = {
+    "text2image": 'images = pipe(["a photo of a cat"]).images',
+    "inpaint": 'images = pipe("a photo of a cat", image=picture, mask_image=mask).images',
+    "depth": 'images = pipe("a photo of a cat", image=picture).images',
+    "video": 'frames = pipe("a cat that runs").frames',
+}
+PLAIN_UNET = """from diffusers import AutoModel, DiffusionPipeline
+pipe = DiffusionPipeline.from_pretrained("{base}"{revision}, unet=AutoModel.from_pretrained("{name}", subfolder="unet"))
+{call}"""
+PLAIN_LORA = """from diffusers import DiffusionPipeline
+pipe = DiffusionPipeline.from_pretrained("{base}"{revision})
+pipe.load_lora_weights("{name}")"""
+OWN_UNET = """from fcr_core.backbones.loading import load_pipeline
+pipe = load_pipeline("{location}", unet="{name}/unet")
+{call}"""
+OWN_LORA = """from fcr_core.backbones.loading import load_pipeline
+pipe = load_pipeline("{location}")
+pipe.load_lora_weights("{name}")"""
+DECODER = """from fcr_core.backbones.loading import load_pipeline, load_reuse_decoder
+pipe = load_pipeline("{location}")
+decoder = load_reuse_decoder(pipe, {cut}, "{name}/unet")"""
+CARD = """---
+{{ card_data }}
+---
+# {{ name }}
+
+{{ base }}, fine-tuned so that its encoder features can be reused over more sampling steps.
+{% if trains == "decoder" %}Only the decoder between key steps was trained: at key steps, and uncached, it is the base model.
+{% endif %}
+`{{ name }}` stands for a clone of this repository or its id on the hub.
+
+```python
+{{ loading }}
+```
+
+It draws like any other pipeline; with reused features:
+
+```python
+from fcr_core import EncoderCache
+
+with EncoderCache(pipe, {{ cache }}):
+    {{ call }}
+```
+
+## Training
+
+Data: {{ data }}. Seed {{ settings.seed }}, {{ run.steps }} steps of {{ settings.batch }} x {{ settings.accumulate }} images,\
+ {{ settings.optimizer }} with learning rate {{ settings.lr }}, {{ settings.precision }}.
+It took {{ took }}. Code: commit `{{ run.commit }}`.
+
+```json
+{{ recipe }}
+```
+
+{{ numbers }}
+"""
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A finished fine-tune in `folder` (`unet/`, `run.json`, with adapters `lora/`), and what it was made from.
+
+    `location` is the backbone's (`fcr_core.backbones.location`), `data` the name of the training set.
+    """
+
+    folder: Path
+    recipe: Recipe
+    location: str
+    licence: str
+    task: str
+    data: str
+
+    @property
+    def weights(self) -> Path:
+        """The folder to share: adapters if that is what learned, else the UNet."""
+        return self.folder / ("lora" if self.recipe.trains == "lora" else "unet")
+
+    def loading(self, name: str) -> str:
+        """Three lines that load it: of plain diffusers, unless the backbone is of parts that only `fcr_core` puts together."""
+        where = Location.parse(self.location)
+        plain = where.adapter is None and not (Path(where.base.source) / TEXT_ENCODER_REFERENCE).exists()
+        lora = self.recipe.trains == "lora"
+        lines = {(True, True): PLAIN_LORA, (True, False): PLAIN_UNET, (False, True): OWN_LORA, (False, False): OWN_UNET}
+        revision = f', revision="{where.base.revision}"' if where.base.revision else ""
+        template = DECODER if self.recipe.trains == "decoder" else lines[plain, lora]
+        return template.format(
+            base=where.base.source,
+            revision=revision,
+            location=self.location,
+            name=name,
+            cut=self.recipe.cut,
+            call=CALLS[self.task],
+        )
+
+    def cache(self) -> str:
+        """Arguments of `EncoderCache` for the sampler that the recipe is for."""
+        recipe = self.recipe
+        given = {"cut": recipe.cut or None, "reuse": None if recipe.reuse == "hold" else recipe.reuse, "nodes": recipe.nodes}
+        parts = [f"{key}={value!r}" for key, value in given.items() if value is not None]
+        return ", ".join([f"stride={recipe.stride}", *parts, *["decoder=decoder"] * (recipe.trains == "decoder")])
+
+
+def front_matter(tuned: FineTuned) -> ModelCardData:
+    """What the hub reads of a card."""
+    known = LICENCES.get(tuned.licence)
+    return ModelCardData(
+        base_model=Location.parse(tuned.location).base.source,
+        base_model_relation="adapter" if tuned.recipe.trains == "lora" else "finetune",
+        datasets=[tuned.data],
+        library_name="diffusers",
+        license=known or "other",
+        license_name=None if known else tuned.licence,
+        pipeline_tag={"text2image": "text-to-image", "video": "text-to-video"}.get(tuned.task, "image-to-image"),
+        tags=["stable-diffusion", "encoder-cache", "feature-consistency-regularization"],
+    )
+
+
+def model_card(tuned: FineTuned, name: str, numbers: str = "") -> ModelCard:
+    """The card of a fine-tune that is shared as `name`; `numbers` is a section of its own."""
+    run = json.loads((tuned.folder / "run.json").read_text())
+    changed = {key: value for key, value in asdict(tuned.recipe).items() if value != getattr(Recipe(), key)}
+    return ModelCard.from_template(
+        front_matter(tuned), template_str=CARD, name=name, base=tuned.location, trains=tuned.recipe.trains, data=tuned.data,
+        loading=tuned.loading(name), cache=tuned.cache(), call=CALLS[tuned.task], settings=run["settings"], run=run,
+        took=took(run), recipe=json.dumps(changed, indent=2), numbers=numbers,
+    )  # fmt: skip
+
+
+def took(run: dict) -> str:
+    """`3 GPU hours, 0.002 % of the 150,000 that the pre-training took (A100 PCIe 40GB)`."""
+    unit = next(key for key in ("gpu_hours", "cpu_core_hours") if key in run)
+    text = f"{run[unit]:g} {'GPU' if unit == 'gpu_hours' else 'CPU core'} hours"
+    if "share_of_pretraining" not in run:
+        return text
+    share, before = run["share_of_pretraining"], run["pretraining"]
+    return f"{text}, {100 * share:.2g} % of the {before['hours']:,g} that the pre-training took ({before['machine']})"
+
+
+def numbers_of(table: pd.DataFrame, real: pd.DataFrame, rows: list[str]) -> str:
+    """The rows of a results table with n and intervals, as Markdown; `real` as for `fcr_core.tables.markdown.quality`."""
+    chosen = table.set_index("variation").loc[rows].reset_index()
+    sizes = chosen.iloc[-1]
+    n = f"n = {sizes.n_images} images a row: {sizes.n_prompts} prompts x {sizes.n_seeds} seeds of noise and of training."
+    return f"{quality(chosen, real)}\n\n{n} Brackets: 95 % intervals."

@@ -1,0 +1,1 @@
+"""What sampling costs: counted FLOPs and passes, measured time and memory."""

@@ -1,0 +1,145 @@
+"""What a sampling plan costs by counting: passes, FLOPs by part of the UNet, cached bytes, and the speed-up that FLOPs allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from fcr_core.caching.plan import Plan
+from fcr_core.unet.split_unet import SplitUNet
+from fcr_core.unet.up_block_head import head_of
+
+# Parts of the encoder that are not lists of blocks; `transformer_in` belongs to UNet3DConditionModel.
+SINGLE_PARTS = {"conv_in": "conv_in", "transformer_in": "conv_in", "mid_block": "mid"}
+LISTED_PARTS = {"down_blocks": "down", "up_blocks": "up"}
+
+
+@dataclass(frozen=True)
+class UNetFlops:
+    """FLOPs (2 per multiply-add) of one pass of one sample by part: conv_in, down.0, ..., mid, up.0, ..., rest.
+
+    `rest` is the time embedding and the output convolution, which every pass needs. `heads`: what of an up block no timestep
+    enters (`fcr_core.unet.up_block_head`).
+    """
+
+    parts: dict[str, int]
+    heads: dict[str, int]
+
+    @property
+    def full(self) -> int:
+        return sum(self.parts.values())
+
+    @property
+    def encoder(self) -> int:
+        """conv_in + down blocks + mid block."""
+        return sum(flops for part, flops in self.parts.items() if part.split(".")[0] in ("conv_in", "down", "mid"))
+
+    @property
+    def decoder(self) -> int:
+        return self.full - self.encoder
+
+    def reused(self, plan: Plan) -> int:
+        """FLOPs of a pass that reuses features: up blocks from the cut on, but for a kept head; with `live` shallow blocks."""
+        ups = [part for part in self.parts if part.startswith("up.")]
+        run = {"rest", *ups[plan.cut :]}
+        if plan.live:
+            run |= {"conv_in", *(f"down.{i}" for i in range(len(ups) - plan.cut))}
+        head = self.heads.get(ups[plan.cut], 0) if not plan.live else 0
+        return sum(flops for part, flops in self.parts.items() if part in run) - head
+
+
+def count_unet_flops(unet: Any, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> UNetFlops:
+    """Exact count for a UNet of any of the four classes from its config, on the meta device: no weights, no arithmetic.
+
+    `size` (h, w) is that of the latent, `sample_size` by default; `tokens` and `frames` count where the class has them. Attention
+    is counted under the math backend; the fused CPU kernel would count as 0.
+    """
+    twin = meta_twin(unet)
+    counter = FlopCounterMode(display=False, depth=3)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        twin(**meta_call(twin, tokens, size, frames))
+    counts = {name: sum(operations.values()) for name, operations in counter.get_flop_counts().items()}
+    parts: dict[str, int] = {}
+    for name, flops in counts.items():
+        part = part_of(name)
+        if part:
+            parts[part] = parts.get(part, 0) + flops
+    heads = {
+        f"up.{index}": sum(counts[f"{type(twin).__name__}.up_blocks.{index}.{name}"] for name in head_of(block))
+        for index, block in enumerate(twin.up_blocks)
+    }
+    return UNetFlops(parts | {"rest": counter.get_total_flops() - sum(parts.values())}, heads)
+
+
+def meta_twin(unet: Any) -> Any:
+    """The UNet's architecture without weights."""
+    with torch.device("meta"):
+        # AlphaBlender makes its parameter with a constructor that ignores the default device.
+        return type(unet).from_config(unet.config).to("meta").eval()
+
+
+def meta_call(unet: Any, tokens: int, size: tuple[int, int] | None, frames: int) -> dict[str, Any]:
+    """Arguments for one sample without content, as the class lays them out."""
+    config = unet.config
+    side = config.sample_size if size is None else size
+    h, w = (side, side) if isinstance(side, int) else side
+    kind = type(unet).__name__
+    shapes = {
+        "UNet2DConditionModel": (1, config.in_channels, h, w),
+        "UNetSpatioTemporalConditionModel": (1, frames, config.in_channels, h, w),
+    }
+    # AnimateDiff's pipeline repeats the text for each frame.
+    text = (frames if kind == "UNetMotionModel" else 1, tokens, config.cross_attention_dim)
+    with torch.device("meta"):
+        call: dict[str, Any] = {
+            "sample": torch.empty(shapes.get(kind, (1, config.in_channels, frames, h, w))),
+            "timestep": torch.empty((), dtype=torch.long),
+            "encoder_hidden_states": torch.empty(text),
+        }
+        if kind == "UNetSpatioTemporalConditionModel":
+            ids = config.projection_class_embeddings_input_dim // config.addition_time_embed_dim
+            call["added_time_ids"] = torch.empty(1, ids)
+        if config.get("addition_embed_type") == "text_time":
+            pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+            call["added_cond_kwargs"] = {"text_embeds": torch.empty(1, pooled), "time_ids": torch.empty(1, 6)}
+    return call
+
+
+def part_of(module_name: str) -> str | None:
+    """`UNet2DConditionModel.down_blocks.0` -> "down.0"; None for what is inside a part or belongs to none."""
+    match module_name.split(".")[1:]:
+        case [name] if name in SINGLE_PARTS:
+            return SINGLE_PARTS[name]
+        case [name, index] if name in LISTED_PARTS:
+            return f"{LISTED_PARTS[name]}.{index}"
+    return None
+
+
+def passes(steps: int, plan: Plan) -> tuple[int, int]:
+    """Encoder and decoder passes of a run: (key steps, decoders that run)."""
+    groups = plan.keys.groups(steps)
+    return len(groups), sum(len(group) if plan.live else len(plan.decoded(group)) for group in groups)
+
+
+def sampling_flops(flops: UNetFlops, steps: int, plan: Plan, guided: bool = True) -> int:
+    """UNet FLOPs of one image."""
+    encoder_passes, decoder_passes = passes(steps, plan)
+    return (1 + guided) * (encoder_passes * flops.full + (decoder_passes - encoder_passes) * flops.reused(plan))
+
+
+def flop_limit(flops: UNetFlops, steps: int, plan: Plan) -> float:
+    """Speed-up over the uncached run that the plan's FLOPs allow."""
+    return steps * 2 * flops.full / sampling_flops(flops, steps, plan)
+
+
+def cached_bytes(unet: Any, plan: Plan, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> int:
+    """Bytes that a group keeps for one sample in the UNet's precision (two for a guided image)."""
+    twin = meta_twin(unet)
+    with torch.no_grad():
+        _, features = SplitUNet(twin, plan.cut, plan.live).whole(**meta_call(twin, tokens, size, frames))
+    numbers = sum({id(x): x.numel() for x in features}.values())
+    return numbers * unet.dtype.itemsize * (2 if plan.reuse == "linear" else 1)

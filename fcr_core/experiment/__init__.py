@@ -1,0 +1,1 @@
+"""What a configuration means: samplers, models, settings, cells and experiments. No torch."""

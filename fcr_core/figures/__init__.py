@@ -1,0 +1,1 @@
+"""Plots of tables, as PNG files."""

@@ -1,0 +1,107 @@
+"""Fine-tuning by a recipe: which weights learn, and the weighted sum of terms that is the loss of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler
+from torch import nn
+
+from fcr_core.experiment.recipe import Recipe
+from fcr_core.finetuning.lora import add_lora, merge_lora, save_lora
+from fcr_core.finetuning.loss_terms import DecodingTerms, NoisedTerms, RolloutTerms, Terms
+from fcr_core.sampling.trajectories import DDIMSteps, Trajectories
+from fcr_core.training.training_set import TrainingSet
+from fcr_core.unet.reuse_decoder import decoder_module, own_decoder
+
+
+@dataclass(frozen=True)
+class TrainedParts:
+    """`learning`: the module whose parameters are trained. `decoder`: the reuse decoder they belong to, if it is one."""
+
+    unet: Any
+    recipe: Recipe
+    learning: nn.Module
+    decoder: Any = None
+
+    def save(self, folder: Path) -> None:
+        """`folder/unet` as `finished` makes it; adapters also as they are, in `folder/lora`."""
+        if self.recipe.trains == "lora":
+            save_lora(self.unet, folder / "lora")
+        self.finished().save_pretrained(folder / "unet")
+
+    def finished(self) -> Any:
+        """A UNet with the trained weights, adapters folded in. A reuse decoder comes with the base model's other blocks."""
+        if self.recipe.trains == "lora":
+            merge_lora(self.unet)
+        return self.unet if self.decoder is None else self.decoder
+
+
+def trained_parts(unet: Any, recipe: Recipe, lora_rank: int = 16) -> TrainedParts:
+    """What the recipe trains of the UNet, which it prepares for that: frozen, or with adapters."""
+    if recipe.trains == "unet":
+        return TrainedParts(unet, recipe, unet)
+    if recipe.trains == "lora":
+        add_lora(unet, lora_rank)
+        return TrainedParts(unet, recipe, unet)
+    decoder = own_decoder(unet.requires_grad_(False).eval(), recipe.cut)
+    return TrainedParts(unet, recipe, decoder_module(decoder, recipe.cut).requires_grad_(True), decoder)
+
+
+class FineTuneLoss:
+    """The loss of one step of a recipe, a `StepLoss`: all terms are logged, those with a weight are summed.
+
+    `sampling_steps` are those of the sampler that the recipe is for. Raises `ValueError` when the recipe needs trajectories and
+    there are none.
+    """
+
+    def __init__(
+        self,
+        unet: Any,
+        scheduler: DDIMScheduler,
+        data: TrainingSet,
+        recipe: Recipe,
+        batch: int,
+        sampling_steps: int = 50,
+        trajectories: Trajectories | None = None,
+        decoder: Any = None,
+    ) -> None:
+        weights = {
+            "denoise": recipe.denoise,
+            "consistency": recipe.lam,
+            "preserve": recipe.preserve,
+            "decoding": recipe.decoding,
+        }
+        self.weights = {name: weight for name, weight in weights.items() if weight}
+        self.sources: list[Callable[[torch.Generator], Terms]] = []
+        if recipe.trains != "decoder":
+            self.sources.append(NoisedTerms(unet, scheduler, data, recipe, batch, sampling_steps))
+        if not recipe.needs_trajectories:
+            return
+        if trajectories is None:
+            raise ValueError("this recipe needs trajectories of the base model: give --trajectories")
+        ddim = DDIMSteps.of(scheduler, trajectories.steps)
+        if recipe.lam and recipe.source == "rollout":
+            self.sources.append(RolloutTerms(unet, trajectories, ddim, recipe, batch))
+        if recipe.decoding:
+            self.sources.append(DecodingTerms(unet, trajectories, ddim, recipe, batch, decoder))
+
+    def __call__(self, step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        loss, terms = self.total(generator)
+        return loss, {name: value.item() for name, value in terms.items()}
+
+    @property
+    def preserved(self) -> list[Any]:
+        """The frozen networks that the loss holds beside the one that learns."""
+        return [source.base for source in self.sources if isinstance(source, NoisedTerms) and source.base is not None]
+
+    def total(self, generator: torch.Generator) -> tuple[torch.Tensor, Terms]:
+        """The weighted sum, and all terms as tensors."""
+        terms: Terms = {}
+        for source in self.sources:
+            terms |= source(generator)
+        return torch.stack([weight * terms[name] for name, weight in self.weights.items()]).sum(), terms

@@ -1,0 +1,1 @@
+"""What surrounds a job: whole files or none, resuming, code hashes, GPU locks."""

@@ -1,0 +1,25 @@
+"""Tensors of a long job that are made once: what a killed run has finished is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from fcr_core.jobs.files import replacing
+
+
+def kept(file: Path, make: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """The tensor in `file`, made and written there if there is none yet.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "part.pt"
+    >>> kept(file, lambda: torch.ones(2)), kept(file, lambda: torch.zeros(2))
+    (tensor([1., 1.]), tensor([1., 1.]))
+    """
+    if not file.exists():
+        made = make()
+        with replacing(file) as draft:
+            torch.save(made, draft)
+    return torch.load(file, weights_only=True)

@@ -1,0 +1,57 @@
+"""Two arms on the same prompts: tests of their difference, and the interval between seeds, which no verdict may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from fcr_core.statistics.intervals import Interval, mean_interval
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """Mean difference over prompts, whether it is 0 (Student's t), and whether the differences are symmetric about 0."""
+
+    difference: Interval
+    df: int
+    t_p: float
+    wilcoxon_p: float
+
+
+def paired_test(arm: np.ndarray, other: np.ndarray) -> PairedTest:
+    """arm − other, each (seeds, prompts) with the same prompts in the same order; seeds are averaged within a prompt first.
+
+    `t_p`: two-sided, H0: the mean difference is 0. `wilcoxon_p`: two-sided signed-rank test, H0: the differences are
+    symmetric about 0. That is not a test of the mean: skewed differences of mean 0 are rejected too, so it is reported beside and
+    decides nothing. NaN when no prompt differs.
+    """
+    mine, theirs = arm.mean(0), other.mean(0)
+    gaps = mine - theirs
+    test = stats.ttest_rel(mine, theirs)
+    ranks = stats.wilcoxon(gaps).pvalue if gaps.any() else np.nan
+    return PairedTest(mean_interval(gaps), int(test.df), float(test.pvalue), float(ranks))
+
+
+@dataclass(frozen=True)
+class BetweenSeeds:
+    """Mean over seeds with Student's 95 % interval. It has no one-sided bounds, so that no criterion can be judged by it.
+
+    It treats the prompts as all there are: of what other prompts would give it covers far less than 95 % (docs/statistics.md).
+    """
+
+    value: float
+    low: float
+    high: float
+    n_seeds: int
+
+    @property
+    def label(self) -> str:
+        return f"between-seed only, n={self.n_seeds}, df={self.n_seeds - 1}"
+
+
+def between_seeds(values: np.ndarray) -> BetweenSeeds:
+    """`values` (seeds,), one value of the whole set of prompts a seed. Paired arms: pass the differences. Needs 2 seeds."""
+    interval = mean_interval(values)
+    return BetweenSeeds(interval.value, interval.low, interval.high, len(values))

