@@ -9,9 +9,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from fcr_core.experiment import rows as rows
-from fcr_core.backbones.registry.registry import BACKBONES
-from fcr_core.jobs.job.code_hash import code_hash, content_hash, package_versions, remembered_hash
+from fcr_core.experiment import rows
+from fcr_core.backbones.registry import BACKBONES
+from fcr_core.backbones.weights_hash import content_hash, remembered_hash
+from fcr_core.jobs.code_hash import code_hash, package_versions
 from fcr_core.experiment.schema import ConfigError, check
 from fcr_core.experiment.rules import IN_IMAGE_TEXT_SPACE
 from fcr_core.data import DATASETS
