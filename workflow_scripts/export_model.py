@@ -14,7 +14,7 @@ from workflow_scripts import cli
 
 
 def work(args: argparse.Namespace) -> None:
-    tuned = FineTuned(args.fine_tune, Recipe(**args.recipe), args.pipeline, args.licence, args.task, args.data)
+    tuned = FineTuned(args.fine_tune, Recipe.from_config(args.recipe), args.pipeline, args.licence, args.task, args.data)
     if not tuned.weights.exists():
         raise ValueError(f"{tuned.weights} is not there: run the fine-tune again, it is written beside the UNet")
     numbers = numbers_of(pd.read_csv(args.table), pd.read_parquet(args.real), args.rows) if args.table else ""

@@ -45,7 +45,7 @@ def work(args: argparse.Namespace, make_early: MakeEarly | None = None, more_set
         if finished_by_another(args.out, "unet/diffusion_pytorch_model.safetensors", settings):
             return
         state = partial_work(args.out, settings)
-    recipe = Recipe(**args.recipe)
+    recipe = Recipe.from_config(args.recipe)
     unet, scheduler = load_unet(args.pipeline).to(args.device), load_scheduler(args.pipeline)
     if args.gradient_checkpointing:
         unet.enable_gradient_checkpointing()

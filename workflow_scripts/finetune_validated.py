@@ -7,7 +7,6 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.finetuning.weighted_loss import TrainedParts
 from fcr_core.jobs.job import sha256_of
@@ -25,8 +24,7 @@ def work(args: argparse.Namespace) -> None:
 def early_stopping(args: argparse.Namespace, recipe: Recipe, parts: TrainedParts) -> EarlyStopping:
     """Asks how far the recipe's own cached sampler, with the weights as they are, is from the base model, uncached."""
     pipe = finetune.pipeline_around(args, parts.unet)
-    plan = Plan(KeySteps.uniform(recipe.stride), recipe.cut, recipe.reuse, recipe.nodes)
-    measure = partial(shared_distance, pipe, Trajectories.load(args.validation), plan, parts.decoder)
+    measure = partial(shared_distance, pipe, Trajectories.load(args.validation), recipe.plan, parts.decoder)
     return EarlyStopping(measure, args.validate_every, patience=args.patience)
 
 

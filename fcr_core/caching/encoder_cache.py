@@ -8,8 +8,8 @@ arXiv 2312.09608), when the pipeline asks for the first of them, and handed out 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Any
 
@@ -58,29 +58,20 @@ class EncoderCache:
     def __init__(
         self,
         pipe: Any,
-        keys: KeySteps | Plan | None = None,
+        keys: KeySteps | Plan | Sequence[int] | str | None = None,
         *,
-        stride: int | None = None,
-        cut: int = 0,
-        reuse: str = "hold",
-        nodes: int | None = None,
-        live: bool = False,
         parallel: bool = True,
         max_parallel: int | None = None,
-        prior_noise: float = 0.0,
         decoder: Any = None,
+        **options: Any,
     ) -> None:
-        if (keys is None) == (stride is None):
-            raise ValueError("give either key steps or a stride: EncoderCache(pipe, stride=10)")
-        if isinstance(keys, Plan) and (cut, reuse, nodes, live) != (0, "hold", None, False):
-            raise ValueError("a Plan says cut, reuse, nodes and live itself: give them there")
+        plan = plan_of(keys, options)
         check_supported(pipe)
         # torch.compile(unet) wraps the UNet, unet.compile() changes how it is called: either way its two parts are compiled.
         self.called, self.unet = pipe.unet, getattr(pipe.unet, "_orig_mod", pipe.unet)
         self.scheduler, self.controlnet = pipe.scheduler, getattr(pipe, "controlnet", None)
-        self.plan = keys if isinstance(keys, Plan) else Plan(keys or KeySteps.uniform(stride or 1), cut, reuse, nodes, live)
+        self.plan = plan
         self.max_parallel = max_parallel if parallel else 1
-        self.prior_noise = prior_noise
         self.split = SplitUNet(self.unet, self.plan.cut, self.plan.live, decoder)
         if self.called is not self.unet or self.unet._compiled_call_impl is not None:
             self.split.compile()
@@ -95,7 +86,7 @@ class EncoderCache:
             (self.called, name_of_forward(self.called), self._forward),
             (self.scheduler, "set_timesteps", self._set_timesteps),
         ]
-        if self.prior_noise:
+        if self.plan.prior_noise:
             patches.append((self.scheduler, "step", self._scheduler_step))
         if self.controlnet is not None and not self.plan.live:
             patches.append((self.controlnet, name_of_forward(self.controlnet), self._controlnet_forward))
@@ -187,7 +178,7 @@ class EncoderCache:
         if self._run.step == 1:
             self._initial_noise = sample / self.scheduler.init_noise_sigma
         late = (torch.as_tensor(timestep) < self.scheduler.config.num_train_timesteps / 2).to(sample.device, sample.dtype)
-        sample = sample + self.prior_noise * late * self._initial_noise
+        sample = sample + self.plan.prior_noise * late * self._initial_noise
         return self._original["_scheduler_step"](model_output, timestep, sample, *args, **kwargs)
 
     def _controlnet_forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -195,6 +186,24 @@ class EncoderCache:
         if self._run is None or self._run.step in {*self._run.group_of_key, len(self._run.times)}:
             self._control = self._original["_controlnet_forward"](*args, **kwargs)
         return self._control
+
+
+def plan_of(keys: Any, options: dict[str, Any]) -> Plan:
+    """The plan that the arguments of `EncoderCache` say. Raises `ValueError` for a missing, doubled or unknown one."""
+    if unknown := options.keys() - {"stride", *(field.name for field in fields(Plan))}:
+        known = ", ".join(field.name for field in fields(Plan) if field.name != "keys")
+        raise ValueError(f"EncoderCache has no option {', '.join(sorted(unknown))}: a plan has stride or keys, and {known}")
+    stride = options.pop("stride", None)
+    if (keys is None) == (stride is None):
+        raise ValueError("give either key steps or a stride: EncoderCache(pipe, stride=10)")
+    if not isinstance(keys, Plan):
+        steps = KeySteps.of(keys) if stride is None else KeySteps.uniform(stride)
+        if steps.count:
+            raise ValueError(f"give a stride (stride={steps.count}) or the key steps themselves ([0, 5, 10]), not their number")
+        return Plan(steps, **options)
+    if options:
+        raise ValueError(f"a Plan says {', '.join(options)} itself: give it there")
+    return keys
 
 
 def check_supported(pipe: Any) -> None:

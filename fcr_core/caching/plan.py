@@ -1,14 +1,13 @@
-"""The plan of a cached sampling run: which steps are key steps, and what the steps between them reuse and compute."""
+"""The plan of a cached sampling run: which steps are key steps, and what the steps between them reuse and compute. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import torch
 
 # Key steps that papers give by name, with the number of steps they are made for.
 NAMED = {"50ls": (50, (0, 1, 2, 3, 5, 10, 15, 25, 35))}  # Faster Diffusion (Li et al., 2023, arXiv 2312.09608)
@@ -30,6 +29,7 @@ class KeySteps:
     warmup: int = 0
     indices: tuple[int, ...] = ()
     made_for: int | None = None
+    count: int | None = None
 
     @classmethod
     def uniform(cls, stride: int, warmup: int = 0) -> KeySteps:
@@ -54,6 +54,13 @@ class KeySteps:
         return cls(indices=indices, made_for=steps)
 
     @classmethod
+    def chosen(cls, count: int) -> KeySteps:
+        """`count` key steps that a search has still to place (`fcr_core.caching.key_search`)."""
+        if count < 2:
+            raise ValueError(f"at least 2 key steps can be chosen, not {count}: the first is always step 0")
+        return cls(count=count)
+
+    @classmethod
     def calibrated(cls, drift: Sequence[float] | np.ndarray, count: int) -> KeySteps:
         """`count` key steps placed where the features change most: each group spans an equal share of the whole drift.
 
@@ -75,11 +82,53 @@ class KeySteps:
             indices.append(min(max(reached, indices[-1] + 1), steps - (count - share)))
         return cls(indices=tuple(indices), made_for=steps)
 
+    @classmethod
+    def of(cls, keys: Any) -> KeySteps:
+        """Key steps as a configuration or a call writes them.
+
+        >>> KeySteps.of(10), KeySteps.of("50ls").made_for, KeySteps.of([0, 4]).indices, KeySteps.of({"at": [0, 4]}).indices
+        (KeySteps(stride=None, warmup=0, indices=(), made_for=None, count=10), 50, (0, 4), (0, 4))
+
+        A number is how many to choose, text a name, a list (or `{at: list}`) the steps themselves. Raises `ValueError` for
+        anything else.
+        """
+        if isinstance(keys, KeySteps):
+            return keys
+        if isinstance(keys, str):
+            return cls.named(keys)
+        if isinstance(keys, int) and not isinstance(keys, bool):
+            return cls.chosen(keys)
+        listed = keys.get("at") if isinstance(keys, Mapping) else keys
+        if not isinstance(listed, list | tuple):
+            raise ValueError(f"key steps must be a number, a name, or a list such as [0, 5, 10], not {keys!r}")
+        return cls.explicit(listed)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """How a configuration writes them: `{"stride": 10}`, `{"keys": 10}`, `{"keys": "50ls"}`, `{"keys": {"at": [0, 4]}}`."""
+        if self.stride is not None:
+            return {"stride": self.stride} | ({"warmup": self.warmup} if self.warmup else {})
+        return {"keys": self.count or self._published_name or {"at": list(self.indices)}}
+
+    @property
+    def name(self) -> str:
+        """As row names have it: `10` for a stride, `10keys` for chosen ones, `50ls`, `keys0.4.8`."""
+        if self.stride is not None:
+            return f"{self.stride}" + (f"-warmup{self.warmup}" if self.warmup else "")
+        return f"{self.count}keys" if self.count else self._published_name or "keys" + ".".join(map(str, self.indices))
+
+    @property
+    def _published_name(self) -> str | None:
+        return next((name for name, known in NAMED.items() if known == (self.made_for, self.indices)), None)
+
     def groups(self, steps: int) -> list[range]:
         """The group of each key step in order; together they cover `range(steps)`, and the last may be shorter.
 
-        Raises `ValueError` when the stride or a key step does not fit into `steps`, or they were made for another number.
+        Raises `ValueError` when the stride or a key step does not fit into `steps`, they were made for another number, or they
+        have still to be chosen.
         """
+        if self.count:
+            raise ValueError(f"{self.count} key steps have still to be chosen: search for them first")
         keys = [*range(min(self.warmup, steps)), *range(self.warmup, steps, self.stride)] if self.stride else [*self.indices]
         if (self.stride or keys[-1] + 1) > steps or self.made_for not in (None, steps):
             raise ValueError(f"key steps {self} do not fit into {steps} sampling steps: use a smaller stride or more steps")
@@ -88,29 +137,79 @@ class KeySteps:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the steps of a group compute.
+    """What the steps of a group compute. A new option of the cached sampler is a field here and a line in the schema.
 
-    keys: the key steps. cut: the first up block that runs at every step (0 = the whole decoder). reuse: "hold" the features
-    of the key step, or go on "linear"ly from the last two. nodes: how many decoders of a group run, its key step's included;
-    the others' predictions are interpolated (None = all run). live: the shallow encoder path runs at every step, as in
-    DeepCache.
+    Args:
+        keys: the key steps.
+        cut: the first up block that runs at every step; 0 = the whole decoder.
+        reuse: "hold" the features of the key step, or go on "linear"ly from the last two.
+        nodes: how many decoders of a group run, its key step's included; the other predictions are interpolated. None = all.
+        live: the shallow encoder path runs at every step, as in DeepCache (arXiv 2312.00858).
+        prior_noise: this share of the initial noise is added to the sample in the second half of the timesteps (0.003 in
+            Faster Diffusion).
+
+    `name` in a field's metadata is its part of a row's name, when it is not at its default.
 
     Raises `ValueError` for values or combinations that make no sense.
     """
 
     keys: KeySteps
-    cut: int = 0
-    reuse: str = "hold"
-    nodes: int | None = None
-    live: bool = False
+    cut: int = field(default=0, metadata={"name": "cut{}"})
+    reuse: str = field(default="hold", metadata={"name": "{}"})
+    nodes: int | None = field(default=None, metadata={"name": "nodes{}"})
+    live: bool = field(default=False, metadata={"name": ""})
+    prior_noise: float = field(default=0.0, metadata={"name": "noise{}"})
 
     def __post_init__(self) -> None:
+        if self.cut < 0:
+            raise ValueError(f"cut must be at least 0 (the whole decoder runs), not {self.cut}")
         if self.reuse not in ("hold", "linear"):
             raise ValueError(f'reuse must be "hold" or "linear", not {self.reuse!r}')
         if self.nodes is not None and self.nodes < 1:
             raise ValueError(f"nodes must be at least 1 (the key step's own decoder), not {self.nodes}")
         if self.live and self.nodes is not None:
             raise ValueError("live reads the sample of every step, so no decoder can be left out: use nodes=None")
+
+    @classmethod
+    def options(cls) -> tuple[str, ...]:
+        """The keys of a configuration that say a plan."""
+        return ("stride", "warmup", "keys", *(option.name for option in fields(cls) if option.name != "keys"))
+
+    @classmethod
+    def from_config(cls, given: Mapping[str, Any]) -> Plan | None:
+        """The plan that a row of the configuration says; None if it has neither a stride nor key steps.
+
+        >>> Plan.from_config({"stride": 5, "cut": 2, "scheduler": "ddim"}).name
+        'FD-5-cut2'
+
+        Keys that are no option of a plan are ignored. Raises `ValueError` for a plan that makes no sense.
+        """
+        own = {key: given[key] for key in cls.options() if key in given}
+        stride, warmup, keys = (own.pop(key, None) for key in ("stride", "warmup", "keys"))
+        if stride is None and keys is None:
+            if own or warmup:
+                raise ValueError(f"{', '.join(own or ['warmup'])}: a cached sampler needs a stride or key steps (keys)")
+            return None
+        if stride is not None and keys is not None:
+            raise ValueError("give either a stride or key steps (keys), not both")
+        return cls(KeySteps.of(keys) if stride is None else KeySteps.uniform(stride, warmup or 0), **own)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The plan as a configuration or a command line writes it: `Plan.from_config(plan.fields) == plan`."""
+        return self.keys.fields | {name: getattr(self, name) for name in self._changed}
+
+    @property
+    def name(self) -> str:
+        """As the literature names it: `FD-10`, `FD-5-cut2-linear`, `FD-10keys`, `DeepCache-5-cut1`."""
+        names = {option.name: option.metadata.get("name", option.name + "{}") for option in fields(self)}
+        parts = [names[option].format(getattr(self, option)) for option in self._changed]
+        return "-".join(["DeepCache" if self.live else "FD", self.keys.name, *filter(None, parts)])
+
+    @property
+    def _changed(self) -> list[str]:
+        """The options that are not at their defaults."""
+        return [o.name for o in fields(self) if o.name != "keys" and getattr(self, o.name) != o.default]
 
     def decoded(self, group: range) -> list[int]:
         """The steps of a group whose decoder runs: its key step, its last, and evenly between.
@@ -121,16 +220,3 @@ class Plan:
         if self.nodes is None or self.nodes >= len(group):
             return list(group)
         return [group[i] for i in np.linspace(0, len(group) - 1, self.nodes).astype(int)]
-
-
-def time_variable(scheduler: Any) -> torch.Tensor:
-    """The variable in which the scheduler's solver takes its steps, (steps,): λ = −log σ, σ, or the timestep.
-
-    DPM-Solver works in the log-SNR λ (Lu et al., 2022, arXiv 2206.00927), Euler in σ (Karras et al., 2022, arXiv 2206.00364).
-    """
-    steps = len(scheduler.timesteps)
-    if hasattr(scheduler, "lambda_t"):
-        return -scheduler.sigmas[:steps].clamp(min=1e-6).log()
-    if hasattr(scheduler, "sigmas"):
-        return scheduler.sigmas[:steps]
-    return scheduler.timesteps.float()

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from fcr_core.caching.plan import KeySteps, time_variable
+from fcr_core.caching.plan import KeySteps
 from fcr_core.unet.split_unet import Features
 
 
@@ -71,3 +71,16 @@ def position(timesteps: torch.Tensor, now: torch.Tensor) -> int:
 def at(values: torch.Tensor, steps: list[int]) -> torch.Tensor:
     """The elements at `steps`; a list as an index would be copied to the device and waited for."""
     return torch.stack([values[step] for step in steps])
+
+
+def time_variable(scheduler: Any) -> torch.Tensor:
+    """The variable in which the scheduler's solver takes its steps, (steps,): λ = −log σ, σ, or the timestep.
+
+    DPM-Solver works in the log-SNR λ (Lu et al., 2022, arXiv 2206.00927), Euler in σ (Karras et al., 2022, arXiv 2206.00364).
+    """
+    steps = len(scheduler.timesteps)
+    if hasattr(scheduler, "lambda_t"):
+        return -scheduler.sigmas[:steps].clamp(min=1e-6).log()
+    if hasattr(scheduler, "sigmas"):
+        return scheduler.sigmas[:steps]
+    return scheduler.timesteps.float()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from huggingface_hub import ModelCard, ModelCardData
@@ -110,16 +111,14 @@ class FineTuned:
             revision=revision,
             location=self.location,
             name=name,
-            cut=self.recipe.cut,
+            cut=self.recipe.plan.cut,
             call=CALLS[self.task],
         )
 
     def cache(self) -> str:
         """Arguments of `EncoderCache` for the sampler that the recipe is for."""
-        recipe = self.recipe
-        given = {"cut": recipe.cut or None, "reuse": None if recipe.reuse == "hold" else recipe.reuse, "nodes": recipe.nodes}
-        parts = [f"{key}={value!r}" for key, value in given.items() if value is not None]
-        return ", ".join([f"stride={recipe.stride}", *parts, *["decoder=decoder"] * (recipe.trains == "decoder")])
+        parts = [f"{option}={value!r}" for option, value in self.recipe.plan.fields.items()]
+        return ", ".join([*parts, *["decoder=decoder"] * (self.recipe.trains == "decoder")])
 
 
 def front_matter(tuned: FineTuned) -> ModelCardData:
@@ -140,12 +139,21 @@ def front_matter(tuned: FineTuned) -> ModelCardData:
 def model_card(tuned: FineTuned, name: str, numbers: str = "") -> ModelCard:
     """The card of a fine-tune that is shared as `name`; `numbers` is a section of its own."""
     run = json.loads((tuned.folder / "run.json").read_text())
-    changed = {key: value for key, value in asdict(tuned.recipe).items() if value != getattr(Recipe(), key)}
+    changed = changed_fields(tuned.recipe)
     return ModelCard.from_template(
         front_matter(tuned), template_str=CARD, name=name, base=tuned.location, trains=tuned.recipe.trains, data=tuned.data,
         loading=tuned.loading(name), cache=tuned.cache(), call=CALLS[tuned.task], settings=run["settings"], run=run,
         took=took(run), recipe=json.dumps(changed, indent=2), numbers=numbers,
     )  # fmt: skip
+
+
+def changed_fields(recipe: Recipe) -> dict[str, Any]:
+    """What the recipe says that plain fine-tuning does not, as a configuration writes it."""
+    plain = Recipe()
+    own = {f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name != "plan"}
+    return {key: value for key, value in own.items() if value != getattr(plain, key)} | (
+        {} if recipe.plan == plain.plan else recipe.plan.fields
+    )
 
 
 def took(run: dict) -> str:

@@ -55,6 +55,6 @@ def captioned(files: Iterable[tuple[str, Path]], art_elsewhere: Iterable[bytes] 
     return records
 
 
-def read_on_white(path: Path) -> Image.Image:
-    """A PNG with alpha as `SIZE` x `SIZE` RGB on white."""
-    return on_white(Image.open(path)).resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+def read_on_white(path: Path, size: int | None = None) -> Image.Image:
+    """A PNG with alpha as RGB on white, `size` pixels a side, by default `SIZE`."""
+    return on_white(Image.open(path)).resize((size or SIZE,) * 2, Image.Resampling.LANCZOS)

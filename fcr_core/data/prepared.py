@@ -31,12 +31,12 @@ def prepare(records: list[CaptionedImage], folder: Path, name: str, size: int | 
         if all(record.read for record in records):
             (draft / "images").mkdir()
             for record in tqdm(records, desc=name, unit="image"):
-                record.image().save(draft / "images" / f"{record.prompt_id}.png")
+                record.image(size).save(draft / "images" / f"{record.prompt_id}.png")
         else:
             table["image"] = pd.array([None if r.path is None else str(r.path) for r in records], dtype="str")
             table["size"] = pd.array([size] * len(records), dtype="Int64")
             if size is None and table["image"].notna().any():
-                raise ValueError(f"config key data.size: {name} has images of its own sizes; say to what side to crop them")
+                raise ValueError(f"{name} has images of its own sizes: say to what side to crop them (--size)")
             log.info("%s: %d prompts, %d of them with an image", name, len(table), table["image"].count())
         table.to_parquet(draft / "prompts.parquet", index=False)
 
@@ -63,7 +63,7 @@ def balanced(table: pd.DataFrame, count: int) -> pd.DataFrame:
     Raises `ValueError` when the table has fewer.
     """
     if len(table) < count:
-        raise ValueError(f"config key data.train_images = {count}: the training split has only {len(table)} images")
+        raise ValueError(f"config key train_images = {count}: the training split has only {len(table)} images")
     order = hashed(table["prompt_id"])
     rank = order.groupby(table["concept"]).rank()
     chosen = pd.DataFrame({"rank": rank, "order": order}).sort_values(["rank", "order"]).index[:count]

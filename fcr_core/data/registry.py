@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
@@ -27,7 +28,7 @@ class CaptionedImage:
     prompt: str
     concept: str
     path: Path | None = None
-    read: Callable[[Path], Image.Image] | None = None
+    read: Callable[[Path, int | None], Image.Image] | None = None
     official_split: str | None = None
 
     @property
@@ -38,26 +39,60 @@ class CaptionedImage:
         digest = hashlib.sha256(self.concept.encode()).digest()
         return "test" if int.from_bytes(digest[:8], "big") < TEST_SHARE * 2**64 else "train"
 
-    def image(self) -> Image.Image:
-        """The picture that `read` makes: RGB at the data set's own size."""
+    def image(self, size: int | None = None) -> Image.Image:
+        """The picture that `read` makes: RGB, `size` pixels a side or at the data set's own size."""
         if self.read is None or self.path is None:
             raise ValueError(f"prompt {self.prompt_id}: the data set makes no picture of its own")
-        return self.read(self.path)
+        return self.read(self.path, size)
 
 
-# A data set is a module of this package with a function `records() -> list[CaptionedImage]`, or, where it reads files that the
-# user has, `records(source: Path)`.
+@dataclass(frozen=True)
+class DataSet:
+    """One entry adds a data set: a module of this package with a function `records() -> list[CaptionedImage]` or, where it reads
+    files that the user has, `records(source: Path)`.
+
+    Args:
+        name: of the module and in the configuration.
+        reads: "package" (its files come with a Python package), "files" of the user, or "either".
+        images: number of pictures (training, held out) by the official split; None = only the user's files say.
+        prompts: number of held-out prompts of different concepts; None = only the user's files say.
+        has_images: its prompts have pictures.
+        noise_prefix: what the noise of a prompt depends on beside its id, so that no two sets share noise.
+    """
+
+    name: str
+    reads: Literal["package", "files", "either"] = "files"
+    images: tuple[int, int] | None = None
+    prompts: int | None = None
+    has_images: bool = True
+    noise_prefix: str | None = None
+
+    @property
+    def module(self) -> str:
+        return f"fcr_core.data.{self.name}"
+
+    @property
+    def noise_id(self) -> str:
+        """What begins the ids that noise depends on: the set's name, unless the entry says something else."""
+        return f"{self.name}/" if self.noise_prefix is None else self.noise_prefix
+
+
+# The noise of these sets has depended on the prompt's id alone from the start: another prefix would draw other images.
 DATASETS = {
-    name: f"fcr_core.data.{name}"
-    for name in (
-        "twemoji", "noto", "laion", "webdataset", "image_folder", "coco", "flickr30k", "imagenet", "artbench", "partiprompts"
+    entry.name: entry
+    for entry in (
+        DataSet("twemoji", "package", (3459, 491), 286, noise_prefix=""),
+        DataSet("noto", "package", (2844, 462), 272, noise_prefix=""),
+        DataSet("laion", noise_prefix=""),
+        DataSet("webdataset", noise_prefix=""),
+        DataSet("image_folder", noise_prefix=""),
+        DataSet("coco", images=(0, 40504), prompts=40504, noise_prefix=""),
+        DataSet("flickr30k", images=(0, 31783), prompts=31783, noise_prefix=""),
+        DataSet("imagenet", "either", images=(0, 50000), noise_prefix=""),
+        DataSet("artbench", images=(50000, 10000), noise_prefix=""),
+        DataSet("partiprompts", images=(0, 1632), prompts=1632, has_images=False, noise_prefix=""),
     )
-}  # fmt: skip
-# In Python packages.
-PACKAGED = {"twemoji", "noto"}
-WITHOUT_IMAGES = {"partiprompts"}
-# The class names of ImageNet come with torchvision; its images do not.
-NEEDS_SOURCE = DATASETS.keys() - PACKAGED - {"imagenet"}
+}
 
 
 def load(name: str, split: str | None = None, source: Path | None = None) -> list[CaptionedImage]:
@@ -72,11 +107,11 @@ def load(name: str, split: str | None = None, source: Path | None = None) -> lis
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: expected one of {sorted(DATASETS)}")
-    if source is None and name in NEEDS_SOURCE:
-        raise ValueError(f"data set {name!r} needs the config key data.sources.{name}: docs/data.md says what to get")
+    if source is None and DATASETS[name].reads == "files":
+        raise ValueError(f"data set {name!r} needs the config key datasets.{name}.source: docs/data.md says what to get")
     if source is not None and not source.exists():
-        raise ValueError(f"config key data.sources.{name} = {source}: no such file or folder; docs/data.md says what to get")
-    module = import_module(DATASETS[name])
+        raise ValueError(f"config key datasets.{name}.source = {source}: no such file or folder; docs/data.md says what to get")
+    module = import_module(DATASETS[name].module)
     records = module.records() if source is None else module.records(source)
     if not records:
         raise ValueError(f"{source or name}: holds no record")

@@ -11,7 +11,6 @@ from diffusers import DDIMScheduler
 from diffusers.training_utils import compute_snr
 
 from fcr_core.backbones.tasks import beside, conditioning_of
-from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.finetuning.cache_aware_term import CachedDecoding
 from fcr_core.finetuning.consistency import feature_consistency_loss, feature_distance, feature_norms
@@ -54,9 +53,9 @@ class NoisedTerms:
         # The pass whose features get no gradient can do without a decoder, so the other one denoises.
         t, other = (reuse, key) if recipe.stop_grad == "key" else (key, reuse)
         x_t = beside(self.scheduler.add_noise(x0, noise, t), channels)
-        with capture(self.unet, recipe.cut) as outputs:
+        with capture(self.unet, recipe.plan.cut) as outputs:
             prediction = self.unet(x_t, t, text).sample
-        features = features_of(self.unet, outputs, recipe.cut)
+        features = features_of(self.unet, outputs, recipe.plan.cut)
         terms = {"denoise": self._denoising_error(prediction, prediction_target(self.scheduler, x0, noise, t), t)}
         terms |= {f"norm/{name}": value for name, value in feature_norms(features).items()}
         if self.base is not None:
@@ -79,7 +78,7 @@ class NoisedTerms:
     def _consistency(self, features: Features, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor) -> Terms:
         recipe = self.recipe
         with torch.set_grad_enabled(recipe.lam > 0 and recipe.stop_grad is None):
-            others = encode(self.unet, x, t, text, cut=recipe.cut)
+            others = encode(self.unet, x, t, text, cut=recipe.plan.cut)
         pair = (others, features) if recipe.stop_grad == "key" else (features, others)
         return named(*feature_distance(*pair, recipe.distance, recipe.blocks))
 
@@ -97,7 +96,7 @@ class RolloutTerms:
         text = drop_text(self.trajectories.texts[rows], self.trajectories.null_text, generator)
         drawn = (x[rows, key], t[key], x[rows, step], t[step], text)
         x_t, t1, x_t2, t2, text = (tensor.to(self.unet.device) for tensor in drawn)
-        options = (recipe.blocks, recipe.distance, recipe.stop_grad, recipe.cut)
+        options = (recipe.blocks, recipe.distance, recipe.stop_grad, recipe.plan.cut)
         return named(*feature_consistency_loss(self.unet, x_t, t1, x_t2, t2, text, *options))
 
 
@@ -110,8 +109,8 @@ class DecodingTerms:
     def __init__(
         self, unet: Any, trajectories: Trajectories, ddim: DDIMSteps, recipe: Recipe, batch: int, decoder: Any = None
     ) -> None:
-        plan = Plan(KeySteps.uniform(recipe.stride), recipe.cut, recipe.reuse, recipe.nodes)
-        self.decoding = CachedDecoding(SplitUNet(unet, recipe.cut, decoder=decoder), trajectories, ddim, plan)
+        split = SplitUNet(unet, recipe.plan.cut, decoder=decoder)
+        self.decoding = CachedDecoding(split, trajectories, ddim, recipe.plan)
         self.batch, self.encoder_learns = batch, decoder is None
 
     def __call__(self, generator: torch.Generator) -> Terms:

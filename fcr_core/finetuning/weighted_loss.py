@@ -48,8 +48,8 @@ def trained_parts(unet: Any, recipe: Recipe, lora_rank: int = 16) -> TrainedPart
     if recipe.trains == "lora":
         add_lora(unet, lora_rank)
         return TrainedParts(unet, recipe, unet)
-    decoder = own_decoder(unet.requires_grad_(False).eval(), recipe.cut)
-    return TrainedParts(unet, recipe, decoder_module(decoder, recipe.cut).requires_grad_(True), decoder)
+    decoder = own_decoder(unet.requires_grad_(False).eval(), recipe.plan.cut)
+    return TrainedParts(unet, recipe, decoder_module(decoder, recipe.plan.cut).requires_grad_(True), decoder)
 
 
 class FineTuneLoss:
