@@ -16,6 +16,10 @@ class Role:
     keys: tuple[str, ...]
     setting: str
 
+    def measured(self, columns: Iterable[str]) -> list[str]:
+        """The first of `columns` that has the role, if there is one."""
+        return [column for column in columns if key_of(column) in self.keys][:1]
+
     def column(self, columns: Iterable[str]) -> str:
         """The first of `columns` that has the role.
 
@@ -24,9 +28,8 @@ class Role:
 
         ValueError if there is none.
         """
-        for column in columns:
-            if key_of(column) in self.keys:
-                return column
+        if found := self.measured(columns):
+            return found[0]
         raise ValueError(f"no {self.name} was measured: config key {self.setting} must choose one of {', '.join(self.keys)}")
 
     def title(self, columns: Iterable[str]) -> str:
