@@ -38,7 +38,7 @@ def statistics_of(row: Row, measured: Measured) -> Statistics:
     found |= {(str(metric), "real"): value for metric, value in measured.real_of(row).items()}
     if cost:
         rival = measured.goal_of(row)
-        found |= cost_statistics(cost, row.cell.sampler.name, rival and rival.cell.sampler.name, row.base.sampler.name)
+        found |= cost_statistics(cost, row.cell.sampler.name, rival.cell.sampler.name if rival else None, row.base.sampler.name)
     return found
 
 
