@@ -9,10 +9,10 @@ import pandas as pd
 from fcr_core.experiment.cell import Model
 from fcr_core.experiment.experiment import Experiment
 from fcr_core.experiment.paths import Paths
+from fcr_core.experiment.row import Row
 from fcr_core.statistics.correlation import fit
 from fcr_core.statistics.intervals import Jackknifed, jackknifed_mean
 from fcr_core.statistics.prompt_groups import group_of
-from fcr_core.tables.measurements import VARIANCE
 from fcr_core.tables.places import Place, by_place, model_label
 
 # Columns of the files of `Paths.block_variance`, by their name in tables.
@@ -104,14 +104,22 @@ def jackknifed(values: pd.Series) -> Jackknifed:
     return jackknifed_mean(values.to_numpy(), group_of(len(values)))
 
 
-def distances_at(experiment: Experiment, rows: pd.DataFrame) -> dict[Place, pd.DataFrame]:
-    """Place by place, the distances to uncached outputs of all models sampled by the mechanism's sampler: a line a model."""
+def compared_rows(experiment: Experiment) -> dict[Place, list[Row]]:
+    """Place by place, the rows of all models sampled by the mechanism's sampler."""
     assert experiment.mechanism is not None
+    sampler = experiment.mechanism.sampler
+    return {
+        place: [row for row in rows if row.cell.sampler.name == sampler and not row.cell.model.own_decoder]
+        for place, rows in by_place(experiment.rows).items()
+    }
+
+
+def distances_at(experiment: Experiment, rows: pd.DataFrame) -> dict[Place, pd.DataFrame]:
+    """Place by place, the distances of `compared_rows` to uncached outputs: a line a model, a column a metric."""
     values = rows.set_index("variation")
-    metrics = [column for column in values if column.endswith(("_own", "_base")) and not column.startswith(VARIANCE)]
+    metrics = [column for column in values if column.endswith(("_own", "_base"))]
     found = {}
-    for place, here in by_place(experiment.rows).items():
-        same = [r for r in here if r.cell.sampler.name == experiment.mechanism.sampler and not r.cell.model.own_decoder]
+    for place, same in compared_rows(experiment).items():
         table = values.loc[[row.name for row in same], metrics]
         found[place] = table.set_axis([model_label(row) for row in same]).dropna(axis="columns")
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fcr_core.experiment.experiment import Experiment
 from fcr_core.experiment.row import Row
 from fcr_core.tables import plan_verdicts, recipe_verdicts, twice_as_fast
 from fcr_core.tables.criteria import VERDICT_COLUMNS, Compared
@@ -45,6 +46,14 @@ def preserving(criteria: pd.DataFrame) -> list[str]:
     """The stopping rule: names of the judged rows for which no criterion of quality is "not met"."""
     failed = criteria[criteria["asked"] & (criteria["kind"] == "quality") & (criteria["verdict"] == "not met")]["variation"]
     return [str(name) for name in criteria["variation"].unique() if name not in set(failed)]
+
+
+def preserving_rows(experiment: Experiment, criteria: pd.DataFrame) -> list[Row]:
+    """The rows that the stopping rule keeps, beside their goals and the uncached runs that they stand for."""
+    kept = [experiment.by_name[name] for name in preserving(criteria)]
+    goals = {row.goal for row in kept} or {row.goal for row in experiment.rows}
+    names = {row.name for row in kept} | goals
+    return [row for row in experiment.rows if row.name in names or row.cell == row.base]
 
 
 def meeting_all(criteria: pd.DataFrame) -> list[str]:
