@@ -29,7 +29,10 @@ KEY = "numbers: stride, or steps of a solver; filled = hold, hollow = linear; di
 
 
 def figure(results: Results) -> Figure:
-    """One panel a metric and place, log-log; a line joins the best distance at each latency, rings mark the goal and what beats it."""
+    """One panel a metric and place, log-log. A line joins the best distance at each latency.
+
+    Rings mark the goal and the caches that beat it.
+    """
     places = results.places
     drawn, axes = plt.subplots(len(places), 2, figsize=(15, 0.5 + 6 * len(places)), layout="constrained", squeeze=False)
     for line, place in zip(axes, places, strict=True):
