@@ -46,7 +46,7 @@ def grid_view(evidence: Evidence, provenance: Provenance, choice: tuple[str, str
         x=shown[metric].tolist(), y=[model_label(row) for row in rows[::-1]], mode="markers", showlegend=False,
         marker={"size": 8}, meta={"kinds": [row.role for row in rows[::-1]], "kind": "muted"},
         error_x=bars(*(shown[f"{metric}{end}"].tolist() for end in ("", "_low", "_high"))),
-        text=[interval(*ends, 4) for ends in shown[[metric, f"{metric}_low", f"{metric}_high"]].to_numpy()],
+        text=[interval(mean, low, high, 4) for mean, low, high in shown[[metric, f"{metric}_low", f"{metric}_high"]].to_numpy()],
         hovertemplate="<b>%{y}</b><br>%{text}<extra></extra>",
     )  # fmt: skip
     controls = dict.fromkeys(row.control for row in rows if row.control)
@@ -65,8 +65,8 @@ def grid_sentence(rows: list[Row], values: pd.DataFrame, sampler: str, metric: s
     said = f"{undirected(heading_of(metric)[0])} when sampled by {sampler}, {len(rows)} models. "
     said += f"Lowest: {model_label(best)}, {number(values.loc[best.name, metric], 4)}"
     if best.control and best.control != best.name:
-        gap = interval(*(values.loc[best.name, f"{metric}_from_control{end}"] for end in ("", "_low", "_high")), 4)
-        said += f"; paired difference from {best.control} {gap}"
+        gap, low, high = (values.loc[best.name, f"{metric}_from_control{end}"] for end in ("", "_low", "_high"))
+        said += f"; paired difference from {best.control} {interval(gap, low, high, 4)}"
     return said + "."
 
 

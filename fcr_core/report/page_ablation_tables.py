@@ -20,7 +20,8 @@ def page_ablation_table(rows: list[Row], values: pd.DataFrame, metric: str, prov
     for row in rows:
         here, tip = values.loc[row.name], provenance.of(row.name, metric)
         gap = here.get(f"{metric}_from_control", float("nan"))
-        said = "" if pd.isna(gap) else interval(gap, *(here[f"{metric}_from_control_{end}"] for end in ("low", "high")), 4)
+        low, high = (here.get(f"{metric}_from_control_{end}", gap) for end in ("low", "high"))
+        said = "" if pd.isna(gap) else interval(gap, low, high, 4)
         name, rival = model_label(row), row.control or ""
         shown = interval(here[metric], here[f"{metric}_low"], here[f"{metric}_high"], 4)
         distance, difference = Cell(shown, here[metric], tip), Cell(said, gap, tip)

@@ -40,13 +40,14 @@ class Provenance:
     def __init__(self, evidence: Evidence) -> None:
         self.evidence, self.by_name = evidence, evidence.experiment.by_name
         self.sources: dict[tuple[str, str], Source] = {}
-        sized = evidence.values[["n_images", "n_prompts", "n_seeds"]].astype(int)
+        sized = evidence.values[["n_images", "n_prompts", "n_seeds"]].astype(int).itertuples()
+        of_rows = {row.Index: (row.n_images, row.n_prompts, row.n_seeds) for row in sized}
         for row in evidence.experiment.rows:
             arm, folders = evidence.measured.arms[row.name], ", ".join(map(str, evidence.folders(row)))
             for metric, file in self.files_of(row).items():
                 seen = "real held-out images" if metric.startswith(VARIANCE) else folders
-                count = counted(arm.by_metric[metric]) or tuple(sized.loc[row.name])
-                self.sources[row.name, metric] = Source(*count, file, seen)
+                images, prompts, seeds = counted(arm.by_metric[metric]) or of_rows[row.name]
+                self.sources[row.name, metric] = Source(images, prompts, seeds, file, seen)
 
     def files_of(self, row: Row) -> dict[str, str]:
         """The file of each metric of a row."""

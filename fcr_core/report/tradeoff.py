@@ -44,9 +44,7 @@ def tradeoff_view(evidence: Evidence, provenance: Provenance, place: Place, metr
         traces.append(point(row, latency, metric, symbol, shift, f"{quality}<br>{time} ms{allowance(limit)}"))
         tip = provenance.of_cost(row["variation"], batch)
         cells = [Cell(quality, row[metric], provenance.of(row["variation"], metric)), Cell(time, row[latency], tip)]
-        rows.append(
-            [name_cell(row["variation"], row["role"]), *cells, Cell("" if math.isnan(limit) else number(limit, 0), limit, tip)]
-        )
+        rows.append([name_cell(row["variation"], row["role"]), *cells, allowed_cell(limit, tip)])
     floor = table.get(f"{metric}_real", pd.Series([float("nan")])).iloc[0]
     plot = drawn(traces, f"ms an image, batch {batch}", heading, **floor_line(floor))
     plot["layout"]["xaxis"]["range"] = [0, 1.08 * widest]
@@ -60,6 +58,10 @@ def allowed_latency(table: pd.DataFrame, latency: str, uncached: str | None) -> 
     if uncached is None:
         return pd.Series(float("nan"), table.index)
     return table.set_index("variation").loc[uncached, latency] / table["flop_limit_vs_uncached"]
+
+
+def allowed_cell(limit: float, tip: str) -> Cell:
+    return Cell("" if math.isnan(limit) else number(limit, 0), limit, tip)
 
 
 def allowance(limit: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,7 @@ class Grid:
 
     title: str
     headline: str
-    columns: list[tuple[str, str, str]]
+    columns: Sequence[tuple[str, str, str]]
     lines: list[Line]
 
     @property
