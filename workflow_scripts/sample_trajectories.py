@@ -51,8 +51,8 @@ def embeddings(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Of the prompts (N, L, D), drawn from the training set or the first of a list, and of the empty prompt (1, L, D)."""
     if args.prompts:
-        prompts = pd.read_parquet(args.prompts)["prompt"].head(args.count).tolist()
-        return encode_prompts(pipe, prompts), encode_prompts(pipe, [""])
+        prompts = pd.read_parquet(args.prompts)["prompt"].head(args.count)
+        return encode_prompts(pipe, (args.prefix + prompts).tolist()), encode_prompts(pipe, [""])
     data = training_set(args, lambda: pipe)
     return data.texts_of(data.draw_rows(args.count, generator)), data.null_text
 
@@ -64,6 +64,7 @@ if __name__ == "__main__":
     add_source(source)
     source.add_argument("--prompts", type=Path, help="written by select_prompts: the first are taken")
     add_images(parser)
+    parser.add_argument("--prefix", default="", help="with --prompts: text that begins each")
     parser.add_argument("--count", type=int, required=True, help="number of trajectories")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--ends", action="store_true", help="keep initial noise and final latents alone: to compare with")

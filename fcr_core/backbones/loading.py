@@ -69,6 +69,13 @@ def load_pipeline(location: str | Path, unet: str | Path | None = None, local_fi
     return pipe
 
 
+def replace_unet(pipe: Any, folder: str | Path) -> None:
+    """Put a fine-tuned UNet in place of the pipeline's own, at the same size of images, frozen and on the same device."""
+    unet = load_network(folder).requires_grad_(False).eval().to(pipe.device, memory_format=torch.channels_last)
+    unet.register_to_config(sample_size=pipe.unet.config.sample_size)
+    pipe.unet = unet
+
+
 def fetched(load: Callable[..., Any], repository: Repository | None, key: str = "backbone_source", **options: Any) -> Any:
     """What a `from_pretrained` makes of a folder or a hub id; where there is neither, one line that says what to do."""
     assert repository is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -54,3 +55,12 @@ def write_json(path: Path | str, content: object) -> None:
     """`content` as readable JSON."""
     with replacing(path) as draft:
         draft.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def written_once(folder: Path, name: str, text: str) -> str:
+    """The path of a file that holds `text` and is called by its content: `{name}-{hash}.json`. Written unless it is there."""
+    file = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    if not file.exists():
+        with replacing(file) as draft:
+            draft.write_text(text, encoding="utf-8")
+    return str(file)

@@ -6,62 +6,38 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import numpy as np
 import pandas as pd
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, LCMScheduler
 from numpy.lib.format import open_memmap
 from PIL import Image
 from tqdm import tqdm
 
 from fcr_core.backbones.tasks import conditioning_of
 from fcr_core.caching.encoder_cache import EncoderCache
-from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.data.pixels import slices
 from fcr_core.data.prepared import images_of
+from fcr_core.experiment.sampler import SOLVERS, Sampler
 from fcr_core.jobs.files import link_or_copy, replacing
 
 log = logging.getLogger(__name__)
 
 # Row-aligned tensors.
 Inputs = dict[str, torch.Tensor]
-SCHEDULERS: dict[str, Any] = {
-    "ddim": DDIMScheduler.from_config,
-    "dpm++": lambda config: DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++"),
-    # For models distilled to few steps (Luo et al., 2023, arXiv 2310.04378): it adds noise at each of them.
-    "lcm": LCMScheduler.from_config,
-}
-
-
 # Images a launch. Matrix kernels round by the number of rows (5e-6 in a latent, a grey level in 1 of 20,000 pixels), so a
 # launch always has this many: a short one is filled up, and no batch size, shard or resume can change a bit. Of clips as many
 # as have so many frames together (`launch_size`).
 LAUNCH = 20
 
 
-@dataclass(frozen=True)
-class Sampler:
-    """How images are drawn: scheduler, number of steps, distance between key steps (1 = uncached) or the `keys` themselves,
-    guidance scale, and what the steps of a group compute (`fcr_core.caching.plan.Plan`)."""
-
-    scheduler: str
-    steps: int
-    stride: int | None
-    guidance: float
-    cut: int = 0
-    reuse: str = "hold"
-    nodes: int | None = None
-    live: bool = False
-    keys: tuple[int, ...] = ()
-
-    @property
-    def plan(self) -> Plan:
-        keys = KeySteps.explicit(self.keys) if self.stride is None else KeySteps.uniform(self.stride)
-        return Plan(keys, self.cut, self.reuse, self.nodes, self.live)
+def scheduler_of(sampler: Sampler, config: Any) -> Any:
+    """The sampler's scheduler on the noise schedule of a pipeline's scheduler config."""
+    solver = SOLVERS[sampler.scheduler]
+    return getattr(diffusers, solver.scheduler).from_config(config, **dict(solver.options))
 
 
 def noise_seed(prompt_id: str, seed: int) -> int:
@@ -105,15 +81,15 @@ def sampling_inputs(pipe: Any, prompt_ids: list[str], seed: int, images: Sequenc
 def sample_latents(
     pipe: Any, prompts: list[str], noise: torch.Tensor, sampler: Sampler, decoder: Any = None, inputs: Inputs | None = None
 ) -> torch.Tensor:
-    """Final latents (B, C, h, w) from the pipeline's own `__call__`, encoder-cached unless the stride is 1.
+    """Final latents (B, C, h, w) from the pipeline's own `__call__`, encoder-cached if the sampler has a plan.
 
     `decoder` is a reuse decoder made for the sampler's cut; `inputs` are those of `sampling_inputs`.
     """
     given = dict(inputs or {})
     seeds = given.pop("seeds", None)
     generators = None if seeds is None else [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-    pipe.scheduler = SCHEDULERS[sampler.scheduler](pipe.scheduler.config)
-    cached = EncoderCache(pipe, sampler.plan, decoder=decoder) if sampler.stride != 1 else nullcontext()
+    pipe.scheduler = scheduler_of(sampler, pipe.scheduler.config)
+    cached = EncoderCache(pipe, sampler.plan, decoder=decoder) if sampler.plan else nullcontext()
     with cached:
         return pipe(
             prompts,
@@ -161,7 +137,8 @@ def sample_to_folder(
 ) -> None:
     """Fill `folder` with `images/{prompt_id}.png`, `latents.npy` (N, C, h, w) and `manifest.parquet`, all row-aligned.
 
-    `prompts` has the columns `prompt_id` and `prompt`. Finished batches of `batch` images are kept in `partial`, where a later
+    `prompts` has the columns `prompt_id` and `prompt` and may have `text` (what is drawn in place of the prompt) and `noise_id`
+    (what the noise depends on in place of the prompt's id). Finished batches of `batch` images are kept in `partial`, where a later
     call finds them. `data` is a prepared data set with a picture a prompt, for tasks that draw from pictures. A clip is an
     animated PNG, which programs that know none read as its first frame.
     """
@@ -178,13 +155,19 @@ def draw(
     pipe: Any, prompts: pd.DataFrame, sampler: Sampler, seed: int, decoder: Any = None, data: Path | None = None
 ) -> tuple[torch.Tensor, list[Image.Image]]:
     """Latents (N, C, h, w) and images of all prompts, launch by launch; arguments as for `sample_to_folder`."""
-    ids, texts, size = prompts["prompt_id"].tolist(), prompts["prompt"].tolist(), launch_size(pipe)
-    noise = initial_noise(ids, seed, latent_shape(pipe))
+    ids, size = prompts["prompt_id"].tolist(), launch_size(pipe)
+    noise_ids, texts = noise_ids_of(prompts), prompts.get("text", prompts["prompt"]).tolist()
+    noise = initial_noise(noise_ids, seed, latent_shape(pipe))
     launches = []
     for part in slices(len(ids), size):
-        inputs = sampling_inputs(pipe, ids[part], seed, images_of(data, ids[part]) if data else None, size)
+        inputs = sampling_inputs(pipe, noise_ids[part], seed, images_of(data, ids[part]) if data else None, size)
         launches.append(launch(pipe, texts[part], noise[part], sampler, decoder, inputs))
     return torch.cat([latents for latents, _ in launches]), [image for _, decoded in launches for image in decoded]
+
+
+def noise_ids_of(prompts: pd.DataFrame) -> list[str]:
+    """What the noise of each prompt depends on beside the seed."""
+    return prompts.get("noise_id", prompts["prompt_id"]).tolist()
 
 
 def _write_batch(prompts: pd.DataFrame, drawn: tuple[torch.Tensor, list[Image.Image]], seed: int, folder: Path) -> None:
@@ -198,7 +181,7 @@ def _write_batch(prompts: pd.DataFrame, drawn: tuple[torch.Tensor, list[Image.Im
             first.save(file, save_all=frames > 1, append_images=others)
         np.save(draft / "latents.npy", latents.float().cpu().numpy())
         manifest = prompts[["prompt_id", "prompt"]].assign(
-            noise_seed=[noise_seed(prompt_id, seed) for prompt_id in ids],
+            noise_seed=[noise_seed(noise_id, seed) for noise_id in noise_ids_of(prompts)],
             sha256=[hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
         )
         manifest.to_parquet(draft / "manifest.parquet", index=False)

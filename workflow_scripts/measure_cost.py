@@ -10,23 +10,31 @@ from PIL import Image
 
 from fcr_core.backbones.loading import load_pipeline
 from fcr_core.caching.key_search import read_keys
+from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.cost.clock import measure_latency, peak_tensor_bytes
 from fcr_core.cost.flops import count_unet_flops, passes, sampling_flops
+from fcr_core.experiment.sampler import Sampler
 from fcr_core.jobs.files import replacing
-from fcr_core.sampling.samples import Sampler, decode_latents, initial_noise, latent_shape, sample_latents, sampling_inputs
+from fcr_core.jobs.job import device_used
+from fcr_core.sampling.samples import decode_latents, initial_noise, latent_shape, sample_latents, sampling_inputs
+from fcr_core.sampling.scenarios import draw_at
 from workflow_scripts import cli
 
 # For tasks that draw from a picture: what it shows changes neither time nor memory.
 RAMP = Image.linear_gradient("L").convert("RGB")
 
+# Counted as a plan in which every step is a key step.
+UNCACHED = Plan(KeySteps.uniform(1))
+
 
 def work(args: argparse.Namespace) -> None:
     pipe = load_pipeline(args.pipeline).to(args.device)
     if args.size:
-        # What a pipeline draws, and what is counted, follows from this.
-        pipe.unet.register_to_config(sample_size=args.size // pipe.vae_scale_factor)
-    keys = {name: read_keys(Path(file)) for name, file in args.keys.items()}
-    samplers = {n: Sampler(**fields, guidance=args.guidance, keys=keys.get(n, ())) for n, fields in args.samplers.items()}
+        draw_at(pipe, args.size)
+    keys = {file.stem: read_keys(file) for file in args.keys}
+    samplers = {sampler.name: sampler for sampler in map(Sampler.from_json, args.samplers)}
+    samplers |= {name: samplers[name].with_keys(chosen) for name, chosen in keys.items()}
+    plans = {name: sampler.plan or UNCACHED for name, sampler in samplers.items()}
     flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
     prompts = pd.read_parquet(args.prompts)
     tables = []
@@ -43,10 +51,13 @@ def work(args: argparse.Namespace) -> None:
         peaks = table["sampler"].map(loop)
         tables.append(table.assign(batch=batch, loop_tensor_bytes=peaks, peak_tensor_bytes=peaks.clip(lower=pixels)))
     table = pd.concat(tables, ignore_index=True)
-    counts = {name: passes(sampler.steps, sampler.plan) for name, sampler in samplers.items()}
+    counts = {name: passes(sampler.steps, plans[name]) for name, sampler in samplers.items()}
     table["encoder_passes"] = table["sampler"].map(lambda name: counts[name][0])
     table["decoder_passes"] = table["sampler"].map(lambda name: counts[name][1])
-    table["unet_flops"] = table["sampler"].map(lambda n: sampling_flops(flops, samplers[n].steps, samplers[n].plan))
+    table["unet_flops"] = table["sampler"].map(
+        lambda n: sampling_flops(flops, samplers[n].steps, plans[n], guided=samplers[n].guidance > 1)
+    )
+    table["device"] = device_used()
     table["seconds_per_image"] = table["seconds"] / table["batch"]
     with replacing(args.out) as draft:
         table.to_parquet(draft, index=False)
@@ -56,9 +67,8 @@ if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--prompts", type=Path, required=True)
-    parser.add_argument("--samplers", type=json.loads, required=True, help="fields of Sampler by name, as JSON")
-    parser.add_argument("--keys", type=json.loads, default={}, help="files of search_key_steps by sampler, as JSON")
-    parser.add_argument("--guidance", type=float, required=True)
+    parser.add_argument("--samplers", type=json.loads, required=True, help="fcr_core.experiment.sampler.Sampler, as a JSON list")
+    parser.add_argument("--keys", type=Path, action="append", default=[], help="written by search_key_steps, called by the sampler")
     parser.add_argument("--batches", type=int, nargs="+", required=True)
     parser.add_argument("--repeats", type=int, required=True)
     parser.add_argument("--size", type=int, help="side of the images in pixels; default: the backbone's own")
