@@ -68,7 +68,9 @@ if __name__ == "__main__":
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--samplers", type=json.loads, required=True, help="fcr_core.experiment.sampler.Sampler, as a JSON list")
-    parser.add_argument("--keys", type=Path, action="append", default=[], help="written by search_key_steps, called by the sampler")
+    parser.add_argument(
+        "--keys", type=Path, action="append", default=[], help="written by search_key_steps, called by the sampler"
+    )
     parser.add_argument("--batches", type=int, nargs="+", required=True)
     parser.add_argument("--repeats", type=int, required=True)
     parser.add_argument("--size", type=int, help="side of the images in pixels; default: the backbone's own")

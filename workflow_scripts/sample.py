@@ -39,7 +39,9 @@ def work(args: argparse.Namespace) -> None:
         draw_seed(args, prompts, sampler, seed, unet, decoder, pipeline)
 
 
-def draw_seed(args, prompts: pd.DataFrame, sampler: Sampler, seed: int, unet: Path | None, decoder: Path | None, pipeline) -> None:
+def draw_seed(
+    args, prompts: pd.DataFrame, sampler: Sampler, seed: int, unet: Path | None, decoder: Path | None, pipeline
+) -> None:
     """The folder of one seed, unless an earlier run has finished it."""
     started, out = time.time(), args.out / f"seed{seed}"
     settings = {key: getattr(args, key) for key in RESULT_SETTINGS} | {"seed": seed, "inputs": inputs_of(args, unet, decoder)}

@@ -53,7 +53,12 @@ if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     parser.add_argument("--trajectories", type=Path, required=True, help="written by sample_trajectories")
-    parser.add_argument("--plan", type=json.loads, required=True, help="options of fcr_core.caching.plan.Plan as JSON; `keys` says how many to choose")
+    parser.add_argument(
+        "--plan",
+        type=json.loads,
+        required=True,
+        help="options of fcr_core.caching.plan.Plan as JSON; `keys` says how many to choose",
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")
     cli.run(parser, work)

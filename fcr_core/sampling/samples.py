@@ -138,8 +138,8 @@ def sample_to_folder(
     """Fill `folder` with `images/{prompt_id}.png`, `latents.npy` (N, C, h, w) and `manifest.parquet`, all row-aligned.
 
     `prompts` has the columns `prompt_id` and `prompt` and may have `text` (what is drawn in place of the prompt) and `noise_id`
-    (what the noise depends on in place of the prompt's id). Finished batches of `batch` images are kept in `partial`, where a later
-    call finds them. `data` is a prepared data set with a picture a prompt, for tasks that draw from pictures. A clip is an
+    (what the noise depends on in place of the prompt's id). Finished batches of `batch` images are kept in `partial`, where a
+    later call finds them. `data` is a prepared data set with a picture a prompt, for tasks that draw from pictures. A clip is an
     animated PNG, which programs that know none read as its first frame.
     """
     starts = range(0, len(prompts), batch)
