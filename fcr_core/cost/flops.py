@@ -62,9 +62,8 @@ def count_unet_flops(unet: Any, tokens: int, size: tuple[int, int] | None = None
     >>> from fcr_core.backbones.published_configs import UNETS
     >>> with torch.device("meta"):
     ...     sd15 = UNet2DConditionModel(**UNETS["sd15"])
-    >>> flops = count_unet_flops(sd15, tokens=77)
-    >>> round(flops.encoder / flops.full, 3)
-    0.326
+    >>> round(count_unet_flops(sd15, tokens=77).full / 2e9, 1)  # billions of multiply-adds
+    401.6
 
     Args:
         tokens: length of the text.
