@@ -1,4 +1,4 @@
-"""Choose the key steps of a cached sampler on prompts that are not evaluated; killed, it goes on where it was."""
+"""Choose the key steps of a cached sampler on prompts that are not evaluated. A killed run resumes."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ def work(args: argparse.Namespace) -> None:
     settings = {key: getattr(args, key) for key in ("count", "plan", "code")}
     settings["inputs"] = [content_hash(args.pipeline), sha256_of(args.trajectories)]
     pipe, trajectories = load_pipeline(args.pipeline).to(args.device), Trajectories.load(args.trajectories)
-    # What was measured is all the state there is: run again, the search takes the same way through it.
+    # The measured distances are the whole state. A repeated search takes the same way through them.
     state = partial_work(args.out, settings)
     measured: dict[str, float] = json.loads(file.read_text()) if (file := state / "measured.json").exists() else {}
 
@@ -47,9 +47,9 @@ def work(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
-    parser.add_argument("--trajectories", type=Path, required=True, help="written by sample_trajectories")
+    parser.add_argument("--trajectories", type=Path, required=True, help="file written by sample_trajectories")
     parser.add_argument("--count", type=int, required=True, help="number of key steps")
-    parser.add_argument("--plan", type=json.loads, required=True, help="cut, reuse, nodes of fcr_core.caching.plan.Plan, as JSON")
+    parser.add_argument("--plan", type=json.loads, required=True, help="cut, reuse, nodes of fcr_core.caching.plan.Plan as JSON")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")
     cli.run(parser, work)
