@@ -1,4 +1,4 @@
-"""The trained pipeline folder with its model card: scores on training concepts beside real images, and a sample grid."""
+"""Write the trained pocket pipeline with its model card: scores on training concepts beside real images, and a sample grid."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Choose the key steps of a cached sampler on prompts that are not evaluated; killed, it goes on where it was."""
+"""Choose the key steps of a cached sampler on prompts that are not evaluated. A killed run resumes."""
 
 import argparse
 import json
@@ -27,7 +27,7 @@ def work(args: argparse.Namespace) -> None:
         raise ValueError(f"--plan {args.plan}: says no number of key steps to choose")
     count = plan.keys.count
     pipe, trajectories = load_pipeline(args.pipeline).to(args.device), Trajectories.load(args.trajectories)
-    # What was measured is all the state there is: run again, the search takes the same way through it.
+    # The measured distances are the whole state. A repeated search takes the same way through them.
     state = partial_work(args.out, settings)
     measured: dict[str, float] = json.loads(file.read_text()) if (file := state / "measured.json").exists() else {}
 

@@ -1,4 +1,4 @@
-"""Prompts to images: the initial noise depends only on (prompt_id, seed), and a run that was killed goes on where it was."""
+"""Draw images from prompts. The initial noise depends only on (prompt_id, seed), and a killed run goes on where it was."""
 
 from __future__ import annotations
 
@@ -26,50 +26,53 @@ from fcr_core.jobs.files import link_or_copy, replacing
 
 log = logging.getLogger(__name__)
 
-# Row-aligned tensors.
+# Row-aligned tensors, by name.
 Inputs = dict[str, torch.Tensor]
-# Images a launch. Matrix kernels round by the number of rows (5e-6 in a latent, a grey level in 1 of 20,000 pixels), so a
-# launch always has this many: a short one is filled up, and no batch size, shard or resume can change a bit. Of clips as many
-# as have so many frames together (`launch_size`).
+# Images in one launch. Matrix kernels round differently for other numbers of rows (5e-6 in a latent, a grey level in 1 of 20,000
+# pixels). So every launch has this many images, and a short one is filled up. Then no batch size, shard or resume can change a
+# bit. For video, a launch has as many clips as total 20 frames, and at least one (`launch_size`).
 LAUNCH = 20
 
 
 def scheduler_of(sampler: Sampler, config: Any) -> Any:
-    """The sampler's scheduler on the noise schedule of a pipeline's scheduler config."""
+    """Return the sampler's scheduler on the noise schedule of a pipeline's scheduler config."""
     solver = SOLVERS[sampler.scheduler]
     return getattr(diffusers, solver.scheduler).from_config(config, **dict(solver.options))
 
 
 def noise_seed(prompt_id: str, seed: int) -> int:
-    """The seed of one image's initial noise, below 2^63."""
+    """Return the seed of one image's initial noise, an integer below 2^63."""
     return int.from_bytes(hashlib.sha256(f"{prompt_id}/{seed}".encode()).digest()[:8], "big") >> 1
 
 
 def initial_noise(prompt_ids: list[str], seed: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """Standard normal latents (B, *shape), each image from its own generator: no batch, shard or order can change it."""
+    """Return standard normal latents (B, *shape). Each image has its own generator, so no batch, shard or order can change it."""
     draws = [torch.randn(shape, generator=torch.Generator().manual_seed(noise_seed(p, seed))) for p in prompt_ids]
     return torch.stack(draws)
 
 
 def step_seeds(prompt_ids: list[str], seed: int) -> torch.Tensor:
-    """(B,) seeds of what a run draws of each image after its initial noise, if its scheduler or its pipeline draws anything."""
+    """Return seeds (B,) for what a run draws of each image after its initial noise.
+
+    They matter only if the scheduler or the pipeline draws anything.
+    """
     return torch.tensor([noise_seed(f"{prompt_id}/steps", seed) for prompt_id in prompt_ids])
 
 
 def latent_shape(pipe: Any) -> tuple[int, ...]:
-    """(C, h, w) of one latent image of the UNet's own size; (C, F, h, w) of a clip."""
+    """Return the shape of one latent at the UNet's own size: (C, h, w) of an image, (C, F, h, w) of a clip."""
     return conditioning_of(pipe.unet).latent_shape(pipe.unet)
 
 
 def launch_size(pipe: Any) -> int:
-    """Images or clips a launch."""
+    """Return the number of images or clips in one launch."""
     return max(1, LAUNCH // conditioning_of(pipe.unet).frames)
 
 
 def sampling_inputs(pipe: Any, prompt_ids: list[str], seed: int, images: Sequence[Image.Image] | None, rows: int) -> Inputs:
-    """What a run gets beside prompts and initial noise: seeds of its steps, and what the task makes of the `images`.
+    """Return what a run gets beside prompts and initial noise: seeds of its steps, and what the task makes of the `images`.
 
-    Filled up to `rows` with copies of the last row before anything is computed, as a launch is.
+    The last row is repeated up to `rows` before anything is computed, because a launch has a fixed size.
     """
     missing = rows - len(prompt_ids)
     ids = [*prompt_ids, *prompt_ids[-1:] * missing]
@@ -81,9 +84,9 @@ def sampling_inputs(pipe: Any, prompt_ids: list[str], seed: int, images: Sequenc
 def sample_latents(
     pipe: Any, prompts: list[str], noise: torch.Tensor, sampler: Sampler, decoder: Any = None, inputs: Inputs | None = None
 ) -> torch.Tensor:
-    """Final latents (B, C, h, w) from the pipeline's own `__call__`, encoder-cached if the sampler has a plan.
+    """Return final latents (B, C, h, w) from the pipeline's own `__call__`, encoder-cached if the sampler has a plan.
 
-    `decoder` is a reuse decoder made for the sampler's cut; `inputs` are those of `sampling_inputs`.
+    `decoder` is a reuse decoder made for the sampler's cut. `inputs` come from `sampling_inputs`.
     """
     given = dict(inputs or {})
     seeds = given.pop("seeds", None)
@@ -103,7 +106,7 @@ def sample_latents(
 
 @torch.no_grad()
 def decode_latents(pipe: Any, latents: torch.Tensor) -> list[Image.Image]:
-    """PIL images of latents (B, C, h, w); of clips (B, C, F, h, w) each frame, clip by clip."""
+    """Return PIL images of latents (B, C, h, w). For clips (B, C, F, h, w) return each frame, clip by clip."""
     frames = latents if latents.dim() == 4 else latents.transpose(1, 2).flatten(0, 1)
     decoded = pipe.vae.decode(frames / pipe.vae.config.scaling_factor).sample
     processor = getattr(pipe, "video_processor", None) or pipe.image_processor
@@ -113,9 +116,9 @@ def decode_latents(pipe: Any, latents: torch.Tensor) -> list[Image.Image]:
 def launch(
     pipe: Any, prompts: list[str], noise: torch.Tensor, sampler: Sampler, decoder: Any = None, inputs: Inputs | None = None
 ) -> tuple[torch.Tensor, list[Image.Image]]:
-    """Latents (B, C, h, w) and images of at most `launch_size` prompts, drawn in a launch of exactly that size.
+    """Draw at most `launch_size` prompts in a launch of exactly that size. Return latents (B, C, h, w) and images.
 
-    `inputs` have that many rows.
+    `inputs` have `launch_size` rows.
     """
     count, missing = len(prompts), launch_size(pipe) - len(prompts)
     filled = torch.cat([noise, torch.zeros(missing, *noise.shape[1:])])
@@ -137,10 +140,14 @@ def sample_to_folder(
 ) -> None:
     """Fill `folder` with `images/{prompt_id}.png`, `latents.npy` (N, C, h, w) and `manifest.parquet`, all row-aligned.
 
-    `prompts` has the columns `prompt_id` and `prompt` and may have `text` (what is drawn in place of the prompt) and `noise_id`
-    (what the noise depends on in place of the prompt's id). Finished batches of `batch` images are kept in `partial`, where a
-    later call finds them. `data` is a prepared data set with a picture a prompt, for tasks that draw from pictures. A clip is an
-    animated PNG, which programs that know none read as its first frame.
+    A clip is an animated PNG. Programs that know no animated PNG show its first frame.
+
+    Args:
+        prompts: a table with the columns `prompt_id` and `prompt`. It may have `text`, drawn in place of the prompt, and
+            `noise_id`, on which the noise depends in place of the prompt's id.
+        batch: number of images in a batch.
+        partial: keeps finished batches, where a later call finds them.
+        data: a prepared data set with one picture a prompt, for tasks that draw from pictures.
     """
     starts = range(0, len(prompts), batch)
     for start in tqdm(starts, desc=f"sampling seed {seed}", unit="batch"):
@@ -154,7 +161,7 @@ def sample_to_folder(
 def draw(
     pipe: Any, prompts: pd.DataFrame, sampler: Sampler, seed: int, decoder: Any = None, data: Path | None = None
 ) -> tuple[torch.Tensor, list[Image.Image]]:
-    """Latents (N, C, h, w) and images of all prompts, launch by launch; arguments as for `sample_to_folder`."""
+    """Return latents (N, C, h, w) and images of all prompts, drawn launch by launch. Arguments are as for `sample_to_folder`."""
     ids, size = prompts["prompt_id"].tolist(), launch_size(pipe)
     noise_ids, texts = noise_ids_of(prompts), prompts.get("text", prompts["prompt"]).tolist()
     noise = initial_noise(noise_ids, seed, latent_shape(pipe))
@@ -188,7 +195,10 @@ def _write_batch(prompts: pd.DataFrame, drawn: tuple[torch.Tensor, list[Image.Im
 
 
 def merge_folders(parts: list[Path], folder: Path) -> None:
-    """One folder from others like it, in their order. No image is read, and of the latents one part at a time."""
+    """Merge folders of samples into one, in their order.
+
+    No image is read. Latents are read one folder at a time.
+    """
     (folder / "images").mkdir(parents=True)
     for part in parts:
         for image in part.glob("images/*.png"):

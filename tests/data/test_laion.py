@@ -281,7 +281,7 @@ def test_nothing_is_downloaded_offline(bad_web, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     links(bad_web).to_parquet(tmp_path / "0.parquet")
     result = subprocess.run(command(tmp_path, tmp_path / "out"), cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 1 and "error: HF_HUB_OFFLINE is set: nothing is downloaded" in result.stderr
+    assert result.returncode == 1 and "error: HF_HUB_OFFLINE is set, so nothing is downloaded" in result.stderr
     assert not bad_web.asked
 
 
