@@ -14,7 +14,8 @@ from fcr_core.backbones.registry import BACKBONES
 from fcr_core.backbones.weights_hash import content_hash, remembered_hash
 from fcr_core.jobs.code_hash import code_hash, package_versions
 from fcr_core.experiment.schema import ConfigError, check
-from fcr_core.experiment.rules import IN_IMAGE_TEXT_SPACE
+from fcr_core.features.registry import IMAGE_TEXT_SPACES
+from fcr_core.metrics.registry import in_image_text_space
 from fcr_core.data import DATASETS
 from fcr_core.experiment.recipe import Recipe
 

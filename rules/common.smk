@@ -3,15 +3,14 @@
 SET_METRICS = config["metrics"]["sets"]
 # The network whose features judge sets of images; the space of images and captions, and whose features it takes.
 EXTRACTOR = config["metrics"]["extractor"]
-IMAGE_TEXT = config["metrics"]["image_text"]
-IMAGE_TEXT_EXTRACTOR = {"lit": "effnet", "clip": "clip"}[IMAGE_TEXT]
-IMAGE_TEXT_SPACE = {"lit": f"results/lit/{EVAL}.npz", "clip": f"results/features/clip/texts/{EVAL}.npz"}[IMAGE_TEXT]
-SPACE_ARGUMENT = {"lit": "--lit", "clip": "--texts"}[IMAGE_TEXT]
+IMAGE_TEXT = IMAGE_TEXT_SPACES[config["metrics"]["image_text"]]
+IMAGE_TEXT_EXTRACTOR, SPACE_ARGUMENT = IMAGE_TEXT.extractor, IMAGE_TEXT.argument
+IMAGE_TEXT_SPACE = IMAGE_TEXT.path(EVAL)
 
 
 def set_extractor(metric):
     """Whose features a metric of sets is computed from."""
-    return IMAGE_TEXT_EXTRACTOR if metric in IN_IMAGE_TEXT_SPACE else EXTRACTOR
+    return IMAGE_TEXT_EXTRACTOR if in_image_text_space(metric) else EXTRACTOR
 
 
 def model_of(variation):

@@ -84,7 +84,7 @@ rule measure_set:
     input:
         features=lambda wildcards: f"results/features/{set_extractor(wildcards.metric)}/samples/{wildcards.variation}.npz",
         reference=lambda wildcards: f"results/features/{set_extractor(wildcards.metric)}/real/{EVAL}/test.npz",
-        space=lambda wildcards: [IMAGE_TEXT_SPACE] if wildcards.metric in IN_IMAGE_TEXT_SPACE else [],
+        space=lambda wildcards: [IMAGE_TEXT_SPACE] if in_image_text_space(wildcards.metric) else [],
     output:
         "results/metrics/{metric}/{variation}.parquet",
     log:

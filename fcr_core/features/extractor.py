@@ -1,9 +1,10 @@
-"""What every feature network offers, the registry of them, and the one loop that takes images through a network."""
+"""What every feature network offers, and the one loop that takes images through a network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,14 +20,6 @@ from fcr_core.jobs.job import sha256_of
 # this many: a short one is filled up, and no shard, order or number of images can change a bit.
 LAUNCH = 32
 PRECISIONS = ("fp32", "bf16")
-
-# An extractor is a module of this package with a function `load(weights, device) -> Extractor`.
-EXTRACTORS = {
-    "effnet": "fcr_core.features.effnet",
-    "inception": "fcr_core.features.inception",
-    "dinov2": "fcr_core.features.dinov2",
-    "clip": "fcr_core.features.clip",
-}
 
 
 class Extractor(Protocol):
@@ -58,13 +51,15 @@ class TextTower(Protocol):
 
 
 def load(name: str, weights: str | None = None, device: str = "cpu") -> Extractor:
-    """The extractor `name` with its weights: a path, or None for those that its package or the hub's cache holds.
+    """Load the extractor `name`, the module `fcr_core.features.{name}`, with its weights.
 
-    Raises `ValueError` for a name that is not registered and for weights that are missing or not the right ones.
+    `weights`: a path, or None for those that its package or the hub's cache holds. The module is found by its name and not in
+    the registry, so that a new entry there reruns no extraction. Raises `ValueError` for a name of no extractor and for weights
+    that are missing or not the right ones.
     """
-    if name not in EXTRACTORS:
-        raise ValueError(f"unknown extractor {name!r}: expected one of {sorted(EXTRACTORS)}")
-    return import_module(EXTRACTORS[name]).load(weights, device)
+    if find_spec(f"fcr_core.features.{name}") is None:
+        raise ValueError(f"unknown extractor {name!r}: expected a module of fcr_core/features with a function `load`")
+    return import_module(f"fcr_core.features.{name}").load(weights, device)
 
 
 def extract(extractor: Extractor, images: Sequence[Image.Image], precision: str = "fp32") -> dict[str, np.ndarray]:

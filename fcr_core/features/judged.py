@@ -27,13 +27,13 @@ def judged(metric: ModuleType, sampled: FeatureTable, real: FeatureTable, space:
     Real images whose caption the space does not know are left out where captions count. Raises `ValueError` for a metric of
     single prompts when a prompt has no real image.
     """
-    needs = metrics_of(metric)[0].needs
-    if not needs.startswith("image"):
-        array = needs.split(" by ")[0]
-        reference = real[array] if array == needs else of_prompts(real, array, sampled.prompt_ids)
+    described = metrics_of(metric)[0]
+    if not described.in_image_text_space:
+        array = described.needs
+        reference = of_prompts(real, array, sampled.prompt_ids) if hasattr(metric, "per_prompt") else real[array]
         return Judged(sampled[array], reference, sampled.record["extractor"])
     assert space is not None
-    if needs == "image":
+    if described.needs == "image":
         return Judged(space.images(sampled), space.images(real), space.network)
     known = [row for row, prompt_id in enumerate(real.prompt_ids) if prompt_id in space.texts]
     real_images = space.images(real)[known]

@@ -15,6 +15,8 @@ METRIC = Metric(
     range=(0, 100),
     needs="image and text",
     source="Hessel et al., 2021, arXiv 2104.08718",
+    digits=2,
+    role="image-text score",
 )
 
 

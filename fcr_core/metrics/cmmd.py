@@ -38,3 +38,8 @@ def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) ->
     sums = Discrepancy.of(gaussian_kernel, unit_rows(features), unit_rows(reference), groups)
     for u, v in zip(sums.left_out(unbiased=True), sums.left_out(unbiased=False), strict=True):
         yield {"cmmd_u": SCALE * u, "cmmd_v": SCALE * v}
+
+
+def set_flops(images: int, real: int, width: int, replicates: int = 1) -> float:
+    """Count FLOPs of one set and all its replicates: half of all pairs of rows, 2 FLOPs a number."""
+    return width * (images + real) ** 2

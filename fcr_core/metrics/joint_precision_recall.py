@@ -42,3 +42,8 @@ def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) ->
 
 def of_joint(plain: dict[str, float]) -> dict[str, float]:
     return {f"joint_{key}": plain[key] for key in ("precision", "recall")}
+
+
+def set_flops(images: int, real: int, width: int, replicates: int = 1) -> float:
+    """Count FLOPs of one set and all its replicates, as `precision_recall.set_flops`: a row holds an image and its caption."""
+    return 2 * width * (images + real) ** 2

@@ -18,6 +18,8 @@ METRIC = Metric(
     needs="pool",
     source="Binkowski et al., 2018, arXiv 1801.01401",
     unbiased=True,
+    digits=4,
+    role="KID",
 )
 
 
@@ -38,3 +40,8 @@ def of_set(features: np.ndarray, reference: np.ndarray) -> float:
 def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Iterator[float]:
     """Value of all rows, then without the rows of each group 0..G-1; `groups` (n,). One pass over the pairs."""
     return Discrepancy.of(polynomial_kernel, features, reference, groups).left_out(unbiased=True)
+
+
+def set_flops(images: int, real: int, width: int, replicates: int = 1) -> float:
+    """Count FLOPs of one set and all its replicates: half of all pairs of rows, 2 FLOPs a number."""
+    return width * (images + real) ** 2

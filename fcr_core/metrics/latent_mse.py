@@ -14,6 +14,7 @@ METRIC = Metric(
     range=(0, float("inf")),
     needs="latents",
     source="mean squared error",
+    digits=4,
 )
 
 

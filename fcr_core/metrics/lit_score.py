@@ -15,6 +15,8 @@ METRIC = Metric(
     range=(-100, 100),
     needs="image and text",
     source="Zhai et al., 2022, arXiv 2111.07991",
+    digits=2,
+    role="image-text score",
 )
 
 

@@ -17,8 +17,8 @@ from fcr_core.metrics.rows import spans, squared_distances
 NEIGHBOURS = 5
 KYNKAANNIEMI, NAEEM = "Kynkäänniemi et al., 2019, arXiv 1904.06991", "Naeem et al., 2020, arXiv 2002.09797"
 METRICS = (
-    Metric("precision", "precision", "higher", "", (0, 1), "pool", KYNKAANNIEMI),
-    Metric("recall", "recall", "higher", "", (0, 1), "pool", KYNKAANNIEMI),
+    Metric("precision", "precision", "higher", "", (0, 1), "pool", KYNKAANNIEMI, digits=3),
+    Metric("recall", "recall", "higher", "", (0, 1), "pool", KYNKAANNIEMI, digits=3),
     Metric("density", "density", "higher", "", (0, float("inf")), "pool", NAEEM),
     Metric("coverage", "coverage", "higher", "", (0, 1), "pool", NAEEM),
 )
@@ -107,3 +107,8 @@ def of_subsets(
             "density": float(balls[which].mean() / neighbours),
             "coverage": float(balls_with_image.mean()),
         }
+
+
+def set_flops(images: int, real: int, width: int, replicates: int = 1) -> float:
+    """Count FLOPs of one set and all its replicates: half of all pairs of rows, 2 FLOPs a number."""
+    return width * (images + real) ** 2

@@ -12,4 +12,5 @@ METRIC = Metric(
     range=(0, float("inf")),
     needs="pixels",
     source="Ghildyal & Liu, 2022, arXiv 2207.13686",
+    digits=4,
 )
