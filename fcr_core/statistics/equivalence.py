@@ -1,4 +1,4 @@
-"""Claims "no worse than by this margin" about two arms on the same prompts: one-sided tests, TOST, and the ratio of two means."""
+"""Claims "no worse than by this margin" about two arms on the same prompts: one-sided tests, and the ratio of two means."""
 
 from __future__ import annotations
 
@@ -24,12 +24,6 @@ def non_inferiority_p(arm: np.ndarray, other: np.ndarray, margin: float, directi
     contrast = arm - other - margin if scale == "difference" else arm - (1 + margin) * other
     alternative = "less" if direction == "at most" else "greater"
     return float(stats.ttest_1samp(contrast, 0, alternative=alternative).pvalue)
-
-
-def equivalence_p(arm: np.ndarray, other: np.ndarray, low: float, high: float, scale: Scale) -> float:
-    """Two one-sided tests (Schuirmann, 1987): p of H0: arm − other (or arm/other − 1) is not between `low` and `high`."""
-    above = non_inferiority_p(arm, other, low, "at least", scale)
-    return max(above, non_inferiority_p(arm, other, high, "at most", scale))
 
 
 def ratio_of_means(arm: np.ndarray, other: np.ndarray) -> Interval:
