@@ -1,4 +1,4 @@
-"""What every feature network offers, and the one loop that takes images through a network."""
+"""The interface of every feature network, and the one loop that takes images through a network."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Extractor(Protocol):
     device: torch.device
 
     def preprocess(self, images: list[Image.Image]) -> torch.Tensor:
-        """RGB images of any size -> what the network takes (B, 3, H, W), on the CPU."""
+        """Turn RGB images of any size into the network's input (B, 3, H, W), on the CPU."""
 
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Rows by kind: `pool` (B, d), `logits` (B, classes) where the network has them; `image` (B, d) beside a text tower."""
+        """Compute rows by kind: `pool` (B, d), and `logits` (B, classes) if it has them; `image` (B, d) beside a text tower."""
 
 
 class TextTower(Protocol):
@@ -47,7 +47,7 @@ class TextTower(Protocol):
     device: torch.device
 
     def texts(self, texts: list[str]) -> torch.Tensor:
-        """Embeddings (N, d), not normalised."""
+        """Embed texts (N, d), not normalised."""
 
 
 def load(name: str, weights: str | None = None, device: str = "cpu") -> Extractor:
@@ -63,7 +63,10 @@ def load(name: str, weights: str | None = None, device: str = "cpu") -> Extracto
 
 
 def extract(extractor: Extractor, images: Sequence[Image.Image], precision: str = "fp32") -> dict[str, np.ndarray]:
-    """Rows (N, d), float32, aligned with RGB images; `Pictures` are opened a launch at a time. `precision` is of `PRECISIONS`."""
+    """Extract rows (N, d), float32, aligned with RGB images. `Pictures` are opened launch by launch.
+
+    `precision` is one of `PRECISIONS`.
+    """
 
     def launch(part: Sequence[Image.Image]) -> dict[str, torch.Tensor]:
         batch = extractor.preprocess(list(part))
@@ -74,7 +77,7 @@ def extract(extractor: Extractor, images: Sequence[Image.Image], precision: str 
 
 
 def extract_texts(tower: TextTower, texts: Sequence[str], precision: str = "fp32") -> np.ndarray:
-    """Embeddings (N, d), float32, aligned with `texts`."""
+    """Extract embeddings (N, d), float32, aligned with `texts`."""
 
     def launch(part: Sequence[str]) -> dict[str, torch.Tensor]:
         return {"text": tower.texts([*part, *[""] * (LAUNCH - len(part))])}
@@ -86,7 +89,7 @@ def extract_texts(tower: TextTower, texts: Sequence[str], precision: str = "fp32
 def _in_launches(
     launch: Callable[[Any], dict[str, torch.Tensor]], items: Sequence[Any], network: Extractor | TextTower, precision: str
 ) -> dict[str, np.ndarray]:
-    """The rows of all launches. fp32 means it: TF32 is off, and where cuDNN may choose it takes repeatable kernels."""
+    """Collect the rows of all launches. In fp32, TF32 is off and cuDNN takes only repeatable kernels."""
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}: expected one of {list(PRECISIONS)}")
     rows: dict[str, list[np.ndarray]] = {}
@@ -99,7 +102,7 @@ def _in_launches(
 
 
 def record_of(extractor: Extractor, precision: str) -> dict[str, str]:
-    """What two sets of features must share to be compared."""
+    """Record the facts that two sets of features must share to be compared."""
     return {
         "extractor": extractor.name,
         "weights_sha256": extractor.weights_sha256,
@@ -109,7 +112,7 @@ def record_of(extractor: Extractor, precision: str) -> dict[str, str]:
 
 
 def checked_weights(name: str, path: Path, sha256: str | None = None) -> str:
-    """The checksum of a weight file; raises `ValueError` when it is missing or not the `sha256` that is expected."""
+    """Return the checksum of a weight file. Raises `ValueError` if the file is missing or not the `sha256` that is expected."""
     if not path.is_file():
         raise ValueError(f"no weights of {name} at {path}: put the file there or name another")
     found = sha256_of(path)

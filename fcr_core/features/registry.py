@@ -1,6 +1,6 @@
 """Networks that turn images into arrays, by name, and the spaces of images and captions. One entry adds one.
 
-No torch here: Snakemake, the planner and the tables read it. Extraction does not, so that a new entry reruns no extraction.
+No torch here: Snakemake, the planner and the tables read this file. Extraction does not: a new entry reruns no extraction.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Inception Score's formula without splits, for sets of a few hundred images and any network with classes."""
+"""Class score: the formula of the Inception Score without splits, for a few hundred images and any network with classes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ METRIC = Metric(
 
 
 def of_set(logits: np.ndarray, _reference: np.ndarray | None = None) -> float:
-    """exp E KL(p(y|x) ‖ p(y)) of logits (n, classes); 1 = all images alike, at most the number of classes. Needs no reference."""
+    """Compute exp E KL(p(y|x) ‖ p(y)) of logits (n, classes): 1 = all images alike, at most the number of classes.
+
+    There is no reference.
+    """
     return inception_score.score(logits)
 
 

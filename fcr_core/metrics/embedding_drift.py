@@ -1,4 +1,4 @@
-"""How far caching moves an image in a network's space: RMSE of embeddings between a variation and its uncached twin."""
+"""Embedding drift: RMSE between the embeddings of an image and of its uncached twin."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ METRIC = Metric(
 
 
 def per_image(embeddings: np.ndarray, twins: np.ndarray) -> np.ndarray:
-    """Root of the mean squared difference over dimensions, (N, d) x 2 -> (N,)."""
+    """Take the root of the mean squared difference over dimensions, (N, d) x 2 -> (N,)."""
     return np.sqrt(((embeddings.astype(np.float64) - twins) ** 2).mean(1))

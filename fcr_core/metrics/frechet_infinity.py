@@ -1,6 +1,6 @@
-"""Fréchet distance extrapolated to infinitely many images of the sampler: the bias of a finite sample removed.
+"""Fréchet distance extrapolated to infinitely many sampled images, which removes the bias of a finite sample.
 
-The reference stays as large as it is, with the bias that its own size brings.
+The reference set keeps its size, and the bias that comes from it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ METRIC = Metric(
 
 
 def sizes(count: int) -> np.ndarray:
-    """The sizes of the subsets (15,): evenly from min(5000, count / 10) to count."""
+    """Choose the sizes of the subsets (15,), evenly from min(5000, count / 10) to count."""
     return np.linspace(min(5000, count / 10), count, POINTS).astype(int)
 
 
 def of_set(features: np.ndarray, reference: np.ndarray) -> float:
-    """Intercept of the least-squares line through the distances of 15 random subsets of `features` (n, d) over 1/N.
+    """Fit a least-squares line to the distances of 15 random subsets of `features` (n, d) over 1/N, and return its intercept.
 
-    Each subset is drawn anew without replacement from a fixed seed. ValueError for fewer than 20 rows.
+    Each subset is drawn without replacement, from a fixed seed. Raises `ValueError` for fewer than 20 rows.
     """
     from scipy.stats import linregress  # 0.7 seconds
 

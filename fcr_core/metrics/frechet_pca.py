@@ -1,7 +1,7 @@
 """Fréchet distance after PCA to 64 dimensions, for sets of a few hundred images.
 
 In the raw 1280 dimensions of EfficientNet-lite0 the value at a few hundred images is mostly bias (two halves of one set: 258;
-two styles: 414), so it is not comparable with FID and does not carry its name.
+two styles: 414). The value is not comparable with FID and does not carry its name.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ METRIC = Metric(
 
 
 def principal_axes(reference: np.ndarray, dimensions: int) -> np.ndarray:
-    """The first principal axes (d, dimensions) of the rows of `reference`; fewer if it has too few rows."""
+    """Find the first principal axes (d, dimensions) of the rows of `reference`; fewer if it has too few rows."""
     centred = reference - reference.mean(0)
     return np.linalg.svd(centred, full_matrices=False)[2][:dimensions].T
 
 
 def projected(features: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both sets in the principal axes of the reference, float64."""
+    """Project both sets on the principal axes of the reference, in float64."""
     x, y = features.astype(np.float64), reference.astype(np.float64)
     axes = principal_axes(y, DIMENSIONS)
     return x @ axes, y @ axes
 
 
 def of_set(features: np.ndarray, reference: np.ndarray) -> float:
-    """Distance of `features` (n, d) to `reference` (m, d) in the principal axes of the reference."""
+    """Compute the distance of `features` (n, d) to `reference` (m, d) in the principal axes of the reference."""
     return frechet.of_set(*projected(features, reference))
 
 
 def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Iterator[float]:
-    """As `frechet.left_out`."""
+    """Compute the distance of all rows, then without each group, as `frechet.left_out` does."""
     return frechet.left_out(*projected(features, reference), groups)
 
 

@@ -1,4 +1,4 @@
-"""What a metric is called, which way it is better, what it takes, and how a page prints it."""
+"""The facts of a metric: its name, which way it is better, its input, its digits on a page, its role in criteria."""
 
 from __future__ import annotations
 

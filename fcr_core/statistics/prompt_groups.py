@@ -1,4 +1,4 @@
-"""The groups of prompts that a jackknife leaves out, one at a time."""
+"""Groups of prompts that a jackknife leaves out, one at a time."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ GROUPS = 20
 
 
 def group_of(count: int) -> np.ndarray:
-    """The group of each of `count` prompts: row number modulo 20, the same for every variation, which pairs them."""
+    """Number the group of each of `count` prompts: row number modulo 20. It is the same for every variation, which pairs them."""
     return np.arange(count) % min(GROUPS, count)
