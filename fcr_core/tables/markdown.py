@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from fcr_core.metrics.registry import METRICS
-from fcr_core.tables.formatting import interval
+from fcr_core.tables.formatting import interval, number
 from fcr_core.tables.metric_columns import heading, key_of
 
 EXPLANATION = """
@@ -39,7 +39,7 @@ def quality(table: pd.DataFrame, real: pd.DataFrame) -> str:
     shown = pd.DataFrame({"variation": ["*real images*", *table["variation"]]})
     columns = {column: heading(column) for column in shown_columns(table)} | {"feature_variance_d10": ("σ²_Δ at Δ = 10 ↓", 6)}
     for column, (title, digits) in columns.items():
-        floor = f"{floors[column]:.{digits}f}" if column in floors else ""
+        floor = number(floors[column], digits) if column in floors else ""
         cells = [interval(row[column], row[f"{column}_low"], row[f"{column}_high"], digits) for _, row in table.iterrows()]
         shown[title] = [floor, *cells]
     return "## Quality\n\n" + shown.to_markdown(index=False, disable_numparse=True)
