@@ -17,9 +17,9 @@ from fcr_core.experiment.drawings import drawings_of
 from fcr_core.experiment.experiment import experiments_of
 from fcr_core.experiment.paths import Paths
 from fcr_core.experiment.row import fine_tune_of
-from fcr_core.experiment.rules import IN_IMAGE_TEXT_SPACE
 from fcr_core.experiment.scenario import Scenario
 from fcr_core.experiment.schema import check
+from fcr_core.features.registry import IMAGE_TEXT_SPACES
 from fcr_core.jobs.code_hash import code_hash, package_versions
 from fcr_core.jobs.files import written_once
 

@@ -2,8 +2,6 @@
 
 
 rule pretrain_vae:
-    message:
-        "Train the pocket backbone's VAE"
     input:
         [PATHS.data(dataset, 64) for dataset in ("twemoji", "noto")],
     output:
@@ -22,14 +20,14 @@ rule pretrain_vae:
         data=lambda wildcards, input: folders_of(input),
         out=subpath(output[0], parent=True),
         settings="--steps 1700 --batch 32 --lr 1e-3 --seed 0",
+    message:
+        "Train the pocket backbone's VAE"
     shell:
         "{RUN}pretrain_vae --data {params.data:q} {params.settings}"
         " --threads {threads} --out {params.out:q} &> {log:q}"
 
 
 use rule encode_data as encode_for_pretraining with:
-    message:
-        "Encode Twemoji to train the pocket backbone's UNet"
     input:
         data=PATHS.data("twemoji", 64),
         pipeline="results/pretrain/vae_only/model_index.json",
@@ -41,11 +39,11 @@ use rule encode_data as encode_for_pretraining with:
         weights="",
         pipeline=subpath(input.pipeline, parent=True),
         images=[],
+    message:
+        "Encode Twemoji to train the pocket backbone's UNet"
 
 
 rule pretrain_unet:
-    message:
-        "Train the pocket backbone's UNet"
     input:
         pipeline="results/pretrain/vae_only/model_index.json",
         train_set="results/pretrain/train_set.safetensors",
@@ -65,14 +63,14 @@ rule pretrain_unet:
         pipeline=subpath(input.pipeline, parent=True),
         out=subpath(output[0], parent=True),
         settings="--steps 8400 --batch 128 --lr 8e-4 --seed 0",
+    message:
+        "Train the pocket backbone's UNet"
     shell:
         "{RUN}pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
         " --threads {threads} --out {params.out:q} &> {log:q}"
 
 
 rule backbone_card:
-    message:
-        "Write the pocket backbone's card"
     input:
         pipeline="results/pretrain/trained/model_index.json",
         data=PATHS.data("twemoji", 64),
@@ -93,6 +91,8 @@ rule backbone_card:
         pipeline=subpath(input.pipeline, parent=True),
         data=subpath(input.data, parent=True),
         out=subpath(output[0], parent=True),
+    message:
+        "Write the pocket backbone's card"
     shell:
         "{RUN}backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
         " --reference {input.reference:q} --lit {input.lit:q} --threads {threads} --out {params.out:q} &> {log:q}"

@@ -74,15 +74,13 @@ def experiment_file(experiment):
 # Whose features judge sets of images; the space of images and captions, and whose features it takes.
 SET_METRICS = config["metrics"]["sets"]
 EXTRACTOR = config["metrics"]["extractor"]
-IMAGE_TEXT = config["metrics"]["image_text"]
-IMAGE_TEXT_EXTRACTOR = {"lit": "effnet", "clip": "clip"}[IMAGE_TEXT]
-SPACE_ARGUMENT = {"lit": "--lit", "clip": "--texts"}[IMAGE_TEXT]
+IMAGE_TEXT = IMAGE_TEXT_SPACES[config["metrics"]["image_text"]]
+IMAGE_TEXT_EXTRACTOR, SPACE_ARGUMENT = IMAGE_TEXT.extractor, IMAGE_TEXT.argument
 
 
 def space_file(dataset, size):
     """The space of images and captions that a data set's images are judged in."""
-    of = {"lit": f"results/lit/{dataset}/{size}.npz", "clip": f"results/features/clip/texts/{dataset}/{size}.npz"}
-    return of[IMAGE_TEXT]
+    return IMAGE_TEXT.path(f"{dataset}/{size}")
 
 
 def kept(output):

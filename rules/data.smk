@@ -21,8 +21,6 @@ def training_images(dataset):
 
 # Links rot, so fetching them again makes another data set: neither newer metadata nor other code runs this anew, only settings.
 rule download_laion:
-    message:
-        "Download the images of LAION that the configuration asks for"
     input:
         ancient(lambda wildcards: config["datasets"]["laion"]["source"]),
     output:
@@ -42,14 +40,14 @@ rule download_laion:
             for key, value in config["datasets"]["laion"]["download"].items()
             if key != "workers"
         ],
+    message:
+        "Download the images of LAION that the configuration asks for"
     shell:
         "{RUN}download_laion --metadata {input:q} {params.settings:q} --workers {resources.workers}"
         " --out {params.out:q} &> {log:q}"
 
 
 rule prepare_data:
-    message:
-        "Prepare {wildcards.dataset} at {wildcards.size} px"
     input:
         lambda wildcards: source_of(wildcards.dataset),
     output:
@@ -64,13 +62,13 @@ rule prepare_data:
             f"--source={path}" for path in (folders_of(input) if wildcards.dataset == "laion" else input)
         ],
         out=subpath(output[0], parent=True),
+    message:
+        "Prepare {wildcards.dataset} at {wildcards.size} px"
     shell:
         "{RUN}prepare_data --dataset {wildcards.dataset} {params.source:q} --size {wildcards.size} --out {params.out:q} &> {log:q}"
 
 
 rule select_prompts:
-    message:
-        "Choose the prompts of {wildcards.dataset} that are evaluated"
     input:
         PATHS.data("{dataset}", "{size}"),
     output:
@@ -85,6 +83,8 @@ rule select_prompts:
         n_prompts=lambda wildcards: config["datasets"][wildcards.dataset]["prompts"],
         evaluated=0,
         key=lambda wildcards: f"datasets.{wildcards.dataset}.prompts",
+    message:
+        "Choose the prompts of {wildcards.dataset} that are evaluated"
     shell:
         "{RUN}select_prompts --data {params.data:q} --count {params.n_prompts} --evaluated {params.evaluated}"
         " --key {params.key} --out {output:q} &> {log:q}"
@@ -92,8 +92,6 @@ rule select_prompts:
 
 # Held-out concepts that are not evaluated: key steps are chosen on them. The last, so that more evaluation prompts change nothing.
 use rule select_prompts as select_search_prompts with:
-    message:
-        "Choose the prompts of {wildcards.dataset} on which key steps are searched for"
     output:
         "results/prompts/{dataset}/{size}/key_search.parquet",
     log:
@@ -104,11 +102,11 @@ use rule select_prompts as select_search_prompts with:
         n_prompts=config["key_search"]["prompts"],
         evaluated=lambda wildcards: config["datasets"].get(wildcards.dataset, {}).get("prompts", 0),
         key="key_search.prompts",
+    message:
+        "Choose the prompts of {wildcards.dataset} on which key steps are searched for"
 
 
 rule encode_data:
-    message:
-        "Encode the training split of {wildcards.dataset} with {wildcards.backbone}"
     input:
         lambda wildcards: PATHS.data(wildcards.dataset, backbone_of(wildcards).size),
     output:
@@ -129,6 +127,8 @@ rule encode_data:
         data=subpath(input[0], parent=True),
         images=lambda wildcards: training_images(wildcards.dataset),
         device=config["device"],
+    message:
+        "Encode the training split of {wildcards.dataset} with {wildcards.backbone}"
     shell:
         "{RUN}encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
         " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"

@@ -21,8 +21,6 @@ def shown_rows(wildcards):
 
 
 rule export_model:
-    message:
-        "Export {wildcards.recipe} of {wildcards.backbone}, seed {wildcards.seed}"
     input:
         unet="results/finetune/{backbone}/{train}/{recipe}/seed{seed}/unet/diffusion_pytorch_model.safetensors",
         table=lambda wildcards: [PATHS.table(experiment) for experiment in shown_in(wildcards)],
@@ -46,6 +44,8 @@ rule export_model:
         + [f"--measurements={file}" for file in input.get("measurements", [])],
         names=shown_rows,
         out=subpath(output[0], parent=True),
+    message:
+        "Export {wildcards.recipe} of {wildcards.backbone}, seed {wildcards.seed}"
     shell:
         "{RUN}export_model --fine-tune {params.fine_tune:q} --recipe {params.recipe:q} --pipeline {params.pipeline:q}"
         " --licence {params.licence:q} --task {params.task} --data {wildcards.train} --name {wildcards.recipe:q}-seed{wildcards.seed}"

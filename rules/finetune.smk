@@ -37,7 +37,9 @@ def trajectories_of(wildcards):
     wanted = {"trajectories": tune.parsed.needs_trajectories, "validation": tune.validated}
     purposes = {"trajectories": "train", "validation": "validation"}
     return {
-        name: trajectories(wildcards.backbone, wildcards.train, purposes[name]) for name, needed in wanted.items() if needed
+        name: trajectories(wildcards.backbone, wildcards.train, purposes[name])
+        for name, needed in wanted.items()
+        if needed
     }
 
 
@@ -51,8 +53,6 @@ def pretraining_argument(wildcards):
 
 
 rule sample_trajectories:
-    message:
-        "Sample trajectories of {wildcards.backbone} on {wildcards.dataset} ({wildcards.purpose})"
     input:
         lambda wildcards: (
             f"results/prompts/{wildcards.dataset}/{backbone_of(wildcards).size}/key_search.parquet"
@@ -88,6 +88,8 @@ rule sample_trajectories:
         steps=config["sampling"]["steps"],
         guidance=lambda wildcards: backbone_of(wildcards).guidance,
         device=config["device"],
+    message:
+        "Sample trajectories of {wildcards.backbone} on {wildcards.dataset} ({wildcards.purpose})"
     shell:
         "{RUN}sample_trajectories --pipeline {params.pipeline:q} {params.source:q}"
         " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} {params.ends} --guidance {params.guidance}"
@@ -95,8 +97,6 @@ rule sample_trajectories:
 
 
 rule finetune:
-    message:
-        "Fine-tune {wildcards.backbone} on {wildcards.train} by {wildcards.recipe}, seed {wildcards.seed}"
     input:
         unpack(trajectories_of),
         data=lambda wildcards: training_data(backbone_of(wildcards), wildcards.train),
@@ -129,6 +129,8 @@ rule finetune:
         pretraining=pretraining_argument,
         device=config["device"],
         out=subpath(output[0], ancestor=2),
+    message:
+        "Fine-tune {wildcards.backbone} on {wildcards.train} by {wildcards.recipe}, seed {wildcards.seed}"
     # One process a GPU. Chosen here and not in `params`: with more GPUs at hand no fine-tune need run again.
     shell:
         "if [ {resources.gpu} -lt {resources.wanted} ]; then"

@@ -31,8 +31,6 @@ def place_of(cell):
 
 
 rule real_features:
-    message:
-        "Features of the real images of {wildcards.dataset} ({wildcards.extractor}, {wildcards.split})"
     input:
         data=PATHS.data("{dataset}", "{size}"),
         weights=lambda wildcards: extractor_weights(wildcards.extractor),
@@ -51,14 +49,14 @@ rule real_features:
         versions=VERSIONS,
         data=subpath(input.data, parent=True),
         extractor=extractor_arguments,
+    message:
+        "Features of the real images of {wildcards.dataset} ({wildcards.extractor}, {wildcards.split})"
     shell:
         "{RUN}extract_real_features --data {params.data:q} --split {wildcards.split} {params.extractor:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule train_lit:
-    message:
-        "Train the projections of the LiT score on {wildcards.dataset}"
     input:
         data=PATHS.data("{dataset}", "{size}"),
         features=PATHS.real_features("effnet", "{dataset}", "{size}", "train"),
@@ -76,14 +74,14 @@ rule train_lit:
         versions=VERSIONS,
         data=subpath(input.data, parent=True),
         steps=config["metrics"]["lit_steps"],
+    message:
+        "Train the projections of the LiT score on {wildcards.dataset}"
     shell:
         "{RUN}train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule text_features:
-    message:
-        "Features of the captions of {wildcards.dataset} ({wildcards.extractor})"
     input:
         data=PATHS.data("{dataset}", "{size}"),
         weights=lambda wildcards: extractor_weights(wildcards.extractor),
@@ -101,14 +99,14 @@ rule text_features:
         code=extractor_code("extract_text_features"),
         versions=VERSIONS,
         extractor=extractor_arguments,
+    message:
+        "Features of the captions of {wildcards.dataset} ({wildcards.extractor})"
     shell:
         "{RUN}extract_text_features --prompts {input.data:q} {params.extractor:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule sample_features:
-    message:
-        "Features of {wildcards.cell} ({wildcards.extractor})"
     input:
         samples=lambda wildcards: PATHS.manifests(wildcards.cell, drawn(wildcards).seeds),
         images=lambda wildcards: images_in(wildcards.cell, drawn(wildcards).seeds),
@@ -129,6 +127,8 @@ rule sample_features:
         samples=lambda wildcards, input: folders_of(input.samples),
         seeds=lambda wildcards: drawn(wildcards).seeds,
         extractor=extractor_arguments,
+    message:
+        "Features of {wildcards.cell} ({wildcards.extractor})"
     shell:
         "{RUN}extract_features --samples {params.samples:q} --seeds {params.seeds} {params.extractor:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
@@ -136,8 +136,6 @@ rule sample_features:
 
 # All metrics of sets of images and the image-text score of a cell in one job, as each is seconds.
 rule measure_quality:
-    message:
-        "Measure the quality of {wildcards.cell}"
     input:
         features=PATHS.features(EXTRACTOR, "{cell}"),
         reference=lambda wildcards: PATHS.real_features(EXTRACTOR, *place_of(drawn(wildcards).cell), "test"),
@@ -166,6 +164,8 @@ rule measure_quality:
         metrics=SET_METRICS,
         space=SPACE_ARGUMENT,
         seeds=lambda wildcards: drawn(wildcards).seeds,
+    message:
+        "Measure the quality of {wildcards.cell}"
     shell:
         "{RUN}measure_quality --metrics {params.metrics} --features {input.features:q} --reference {input.reference:q}"
         " --image-text {input.image_text:q} --image-text-reference {input.image_text_reference:q} --twins {input.twins:q}"
@@ -174,8 +174,6 @@ rule measure_quality:
 
 
 rule measure_pairs:
-    message:
-        "Compare {wildcards.cell} with its uncached twin"
     input:
         samples=lambda wildcards: PATHS.manifests(wildcards.cell, drawn(wildcards).seeds),
         own=lambda wildcards: PATHS.manifests(ROWS[wildcards.cell].twin, drawn(wildcards).seeds),
@@ -206,6 +204,8 @@ rule measure_pairs:
         base=lambda wildcards, input: folders_of(input.base),
         seeds=lambda wildcards: drawn(wildcards).seeds,
         device=config["device"],
+    message:
+        "Compare {wildcards.cell} with its uncached twin"
     shell:
         "{RUN}measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
         " --seeds {params.seeds} --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
@@ -222,8 +222,6 @@ def model_seeds(wildcards):
 
 
 rule measure_variance:
-    message:
-        "Measure the feature variance of {wildcards.model} on {wildcards.dataset}"
     input:
         unets=lambda wildcards: PATHS.weights(MODELS[wildcards.model], model_seeds(wildcards)),
         data=lambda wildcards: PATHS.data(wildcards.dataset, backbone_of(wildcards).size),
@@ -250,6 +248,8 @@ rule measure_variance:
         deltas=config["metrics"]["deltas"],
         seeds=model_seeds,
         device=config["device"],
+    message:
+        "Measure the feature variance of {wildcards.model} on {wildcards.dataset}"
     shell:
         "{RUN}measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q} --data {params.data:q}"
         " --prompts {input.prompts:q} --count {params.n_images} --deltas {params.deltas} --seeds {params.seeds}"
@@ -257,8 +257,6 @@ rule measure_variance:
 
 
 rule measure_real:
-    message:
-        "Measure what the real images of {wildcards.dataset} score"
     input:
         reference=PATHS.real_features(EXTRACTOR, "{dataset}", "{size}", "test"),
         image_text_reference=PATHS.real_features(IMAGE_TEXT_EXTRACTOR, "{dataset}", "{size}", "test"),
@@ -278,6 +276,8 @@ rule measure_real:
         code=script("measure_real", *metric_files(SET_METRICS)),
         metrics=SET_METRICS,
         space=SPACE_ARGUMENT,
+    message:
+        "Measure what the real images of {wildcards.dataset} score"
     shell:
         "{RUN}measure_real --metrics {params.metrics} --reference {input.reference:q}"
         " --image-text-reference {input.image_text_reference:q} {params.space} {input.space:q}"
@@ -296,8 +296,6 @@ def timed_row(wildcards):
 
 
 rule measure_cost:
-    message:
-        "Time the samplers of {wildcards.experiment} on {wildcards.backbone}, alone on the machine"
     input:
         prompts=lambda wildcards: prompts_of(timed_row(wildcards).cell),
         key_steps=lambda wildcards: [
@@ -330,6 +328,8 @@ rule measure_cost:
         repeats=lambda wildcards: EXPERIMENTS[wildcards.experiment].cost.repeats,
         size=lambda wildcards: [f"--size={int(wildcards.at[1:-2])}"] if wildcards.at else [],
         device=config["device"],
+    message:
+        "Time the samplers of {wildcards.experiment} on {wildcards.backbone}, alone on the machine"
     shell:
         "{RUN}measure_cost --pipeline {params.pipeline:q} --prompts {input.prompts:q} --samplers {params.samplers:q}"
         " {params.key_steps:q} --batches {params.batches} --repeats {params.repeats} {params.size}"

@@ -26,8 +26,6 @@ def trained(wildcards):
 
 
 rule search_key_steps:
-    message:
-        "Search for the key steps of {wildcards.sampler} on {wildcards.backbone}"
     input:
         lambda wildcards: trajectories(wildcards.backbone, backbone_of(wildcards).search, "key_search"),
     output:
@@ -50,14 +48,14 @@ rule search_key_steps:
         pipeline=pipeline,
         plan=lambda wildcards: json.dumps(SEARCHED[wildcards.backbone, wildcards.sampler].plan.fields),
         device=config["device"],
+    message:
+        "Search for the key steps of {wildcards.sampler} on {wildcards.backbone}"
     shell:
         "{RUN}search_key_steps --pipeline {params.pipeline:q} --trajectories {input:q} --plan {params.plan:q}"
         " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule sample:
-    message:
-        "Sample {wildcards.cell}"
     input:
         prompts=lambda wildcards: prompts_of(drawn(wildcards).cell),
         weights=trained,
@@ -98,6 +96,8 @@ rule sample:
         n_prompts=lambda wildcards: drawn(wildcards).prompts,
         device=config["device"],
         out=subpath(output[0], ancestor=2),
+    message:
+        "Sample {wildcards.cell}"
     shell:
         "{RUN}sample --pipeline {params.pipeline:q} {params.trained:q} {params.pictures:q} --prompts {input.prompts:q}"
         " --start {params.start} --count {params.n_prompts} --sampler {params.sampler:q} {params.key_steps:q}"
@@ -106,8 +106,6 @@ rule sample:
 
 
 use rule sample as sample_seed with:
-    message:
-        "Sample {wildcards.cell}, seed {wildcards.seed}"
     output:
         manifest=f"{SAMPLES}/manifest.parquet",
         images=IMAGES_KEPT(directory(f"{SAMPLES}/images")),
@@ -117,6 +115,8 @@ use rule sample as sample_seed with:
         cell=one_of(APART),
     params:
         seeds=lambda wildcards: wildcards.seed,
+    message:
+        "Sample {wildcards.cell}, seed {wildcards.seed}"
 
 
 # With config key sampling.shard a job draws so many prompts, and the folder that others read is put together from them.
@@ -125,8 +125,6 @@ if SHARD:
     ruleorder: merge_samples > sample_seed
 
     use rule sample as sample_shard with:
-        message:
-            "Sample {wildcards.cell}, seed {wildcards.seed}, from prompt {wildcards.start} on"
         output:
             # The images get a second name in the merged folder, so what is removed here is latents and manifest.
             temp(directory("results/sample_shards/{cell}/{start}/seed{seed}")),
@@ -139,10 +137,10 @@ if SHARD:
             start=lambda wildcards: wildcards.start,
             n_prompts=lambda wildcards: min(SHARD, drawn(wildcards).prompts - int(wildcards.start)),
             out=subpath(output[0], parent=True),
+        message:
+            "Sample {wildcards.cell}, seed {wildcards.seed}, from prompt {wildcards.start} on"
 
     rule merge_samples:
-        message:
-            "Put the shards of {wildcards.cell}, seed {wildcards.seed}, together"
         input:
             lambda wildcards: expand(
                 rules.sample_shard.output, start=range(0, drawn(wildcards).prompts, SHARD), allow_missing=True
@@ -157,5 +155,7 @@ if SHARD:
         params:
             code=script("merge_samples"),
             out=subpath(output[0], parent=True),
+        message:
+            "Put the shards of {wildcards.cell}, seed {wildcards.seed}, together"
         shell:
             "{RUN}merge_samples --shards {input:q} --threads {threads} --out {params.out:q} &> {log:q}"

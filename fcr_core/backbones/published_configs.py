@@ -45,13 +45,15 @@ TEXT_ENCODERS: dict[int, Config] = {
 }  # fmt: skip
 # Tokens of a prompt, including padding.
 TOKENS = 77
-SCHEDULER: Config = {
+# The noise schedule that SD, and our own backbone, are trained with.
+NOISE_SCHEDULE: Config = {
     "num_train_timesteps": 1000,
     "beta_schedule": "scaled_linear",
     "beta_start": 0.00085,
     "beta_end": 0.012,
     "clip_sample": False,
     "set_alpha_to_one": False,
-    "skip_prk_steps": True,
     "steps_offset": 1,
 }
+# As published, for PNDM.
+SCHEDULER: Config = NOISE_SCHEDULE | {"skip_prk_steps": True}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,9 @@ from fcr_core.experiment.experiment import Experiment, experiments_of
 from fcr_core.experiment.fine_tune import FineTune
 from fcr_core.experiment.row import fine_tune_of
 from fcr_core.experiment.sampler import SOLVERS
+from fcr_core.features.registry import EXTRACTORS, IMAGE_TEXT_SPACES
 from fcr_core.metrics.metric import metrics_of
-
-# Extractors that were trained to tell classes, and so give logits beside pooled features.
-CLASSIFIERS = ("effnet", "inception")
-# Metrics of sets that are measured in the space of the image-text score, not on the features of `metrics.extractor`.
-IN_IMAGE_TEXT_SPACE = ("cmmd", "joint_precision_recall")
+from fcr_core.metrics.registry import SETS
 
 
 def check_backbones(config: Mapping[str, Any]) -> None:
@@ -59,14 +55,20 @@ def check_datasets(config: Mapping[str, Any]) -> None:
 
 
 def check_metrics(section: Mapping[str, Any]) -> None:
-    """The extractor gives what the metrics of sets are computed from."""
-    extractor = section["extractor"]
-    if extractor in CLASSIFIERS:
-        return  # and no metric need be imported
+    """Names are registered, and the extractor gives what the metrics of sets are computed from."""
+    extractor, space = section["extractor"], section["image_text"]
+    judges = sorted(name for name, network in EXTRACTORS.items() if "pool" in network.arrays)
+    require("metrics.extractor", extractor, extractor in judges, f"must be one of {judges}")
+    require("metrics.image_text", space, space in IMAGE_TEXT_SPACES, f"must be one of {list(IMAGE_TEXT_SPACES)}")
+    for name, file in section.get("weights", {}).items():
+        known = f"unknown key; allowed here: {', '.join(sorted(EXTRACTORS))}"
+        require(f"metrics.weights.{name}", file, name in EXTRACTORS, known)
     for i, name in enumerate(section["sets"]):
-        needs = metrics_of(import_module(f"fcr_core.metrics.{name}"))[0].needs
-        allowed = f"needs {needs}, which metrics.extractor = {extractor!r} does not give: {' and '.join(CLASSIFIERS)} do"
-        require(f"metrics.sets[{i}]", name, needs != "logits", allowed)
+        require(f"metrics.sets[{i}]", name, name in SETS, f"must be one of {list(SETS)}")
+        metric = metrics_of(SETS[name])[0]
+        able = [other for other, network in EXTRACTORS.items() if metric.needs in network.arrays]
+        allowed = f"needs {metric.needs}, which metrics.extractor = {extractor!r} does not give: {' and '.join(able)} do"
+        require(f"metrics.sets[{i}]", name, metric.in_image_text_space or extractor in able, allowed)
 
 
 def check_sampling(config: Mapping[str, Any]) -> None:

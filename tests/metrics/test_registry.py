@@ -13,6 +13,7 @@ from fcr_core.metrics import class_score, frechet, frechet_pca, kid, latent_mse,
 from fcr_core.metrics.left_out import ALL, over_seeds, replicates
 from fcr_core.metrics.metric import metrics_of, named
 from fcr_core.statistics.prompt_groups import group_of
+from fcr_core.tables.metric_columns import describe
 
 from ..workspace import ROOT
 
@@ -23,7 +24,6 @@ X, Y = RNG.normal(size=(90, 12)), RNG.normal(0.3, 1.2, size=(100, 12))
 
 def test_every_module_but_the_helpers_is_in_the_registry():
     modules = {module.name for module in pkgutil.iter_modules(metrics.__path__)} - HELPERS
-    assert {module.__name__.split(".")[-1] for module in registry.MODULES} == modules
     described = [metric for name in modules for metric in metrics_of(import_module(f"fcr_core.metrics.{name}"))]
     assert sorted(metric.key for metric in described) == sorted(registry.METRICS)
 
@@ -61,16 +61,16 @@ def test_the_names_in_tables_are_formula_and_network():
     ],
 )
 def test_a_column_is_described_without_its_network_and_twin(column, key):
-    assert registry.describe(column) is registry.METRICS[key]
+    assert describe(column) is registry.METRICS[key]
 
 
 @pytest.mark.parametrize("column", ["speedup_b1", "kid_effnet_low_end", "own"])
 def test_a_column_that_is_no_metric_is_refused(column):
     with pytest.raises(ValueError, match=f"column {column}: no metric"):
-        registry.describe(column)
+        describe(column)
 
 
-@pytest.mark.parametrize("module", [module for module in registry.MODULES if metrics_of(module)[0].needs in ("pool", "logits")])
+@pytest.mark.parametrize("module", [module for module in registry.SETS.values() if hasattr(module, "of_set")])
 @pytest.mark.parametrize("features", [X, Y, np.ones((40, 12)), 30 * X], ids=["near", "equal", "constant", "far"])
 def test_values_of_sets_keep_to_the_declared_range(module, features):
     for key, value in named(module, module.of_set(features, Y), "").items():
@@ -99,7 +99,8 @@ def test_a_biased_metric_takes_the_images_of_all_seeds_together_and_an_unbiased_
 
 
 def test_no_metric_needs_torch():
-    command = "import sys; import fcr_core.metrics.registry, fcr_core.metrics.left_out; sys.exit('torch' in sys.modules)"
+    modules = "fcr_core.tables.metric_columns, fcr_core.metrics.left_out, fcr_core.experiment.schema"
+    command = f"import sys; import {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
 
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 import yaml
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from fcr_core.experiment.rows import fine_tunes_of, recipe_rows_of, uncached_name, variations_of
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fcr_core.experiment.recipe import Recipe
-from fcr_core.experiment.rows import fine_tunes_of, recipe_rows_of, uncached_name, variations_of
 from fcr_core.metrics import kid, precision_recall, rows
 from fcr_core.metrics.left_out import over_seeds
 from fcr_core.planning import set_metric_costs as set_costs

@@ -7,12 +7,12 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 import pytest
+from fcr_core.experiment.rows import Variation
 from PIL import Image
 
 from fcr_core.data import load
 from fcr_core.data.prepared import prepare
 from fcr_core.data.registry import CaptionedImage
-from fcr_core.experiment.rows import Variation
 from fcr_core.jobs.files import write_json
 from fcr_core.jobs.job import run_record
 from fcr_core.report.page import render

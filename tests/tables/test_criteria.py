@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from fcr_core.experiment.rows import Variation
+
 from fcr_core.metrics import frechet
-from fcr_core.statistics.prompt_groups import leave_one_group_out
+from fcr_core.metrics.left_out import replicates
 from fcr_core.tables.exp1 import Measurements, criteria_table
 from fcr_core.tables.recipe_verdicts import OWN, quality_of
 
@@ -24,9 +24,9 @@ def per_prompt(metric: str, values: np.ndarray) -> list[tuple]:
 def of_sets(metric: str, features: np.ndarray, reference: np.ndarray) -> list[tuple]:
     """Rows of the Fréchet distance of features (seeds, prompts, d): of all prompts, and with each group left out."""
     return [
-        (metric, seed, "", group, frechet.of_set(rows[kept], reference))
+        (metric, seed, "", group, value)
         for seed, rows in enumerate(features)
-        for group, kept in leave_one_group_out(len(rows))
+        for group, value in replicates(frechet, rows[None], reference)
     ]
 
 

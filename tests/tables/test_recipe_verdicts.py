@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from fcr_core.experiment.rows import Variation
+
 from fcr_core.tables.exp1 import Measurements
 from fcr_core.tables.recipe_verdicts import criteria_page, preserving, recipe_criteria
 
