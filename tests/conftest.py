@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
@@ -12,9 +10,8 @@ from fcr_core.backbones.loading import load_pipeline
 from fcr_core.training.pocket import SCHEDULER_CONFIG
 
 from .unets import built
-from .workspace import Workspace, readme_blocks
+from .workspace import ROOT, Workspace, readme_blocks
 
-ROOT = Path(__file__).parent.parent
 torch.set_num_threads(1)
 
 

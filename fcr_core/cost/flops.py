@@ -1,4 +1,4 @@
-"""What a sampling plan costs by counting: passes, FLOPs by part of the UNet, cached bytes, and the speed-up that FLOPs allow."""
+"""Count what a sampling plan costs: passes, FLOPs by part of the UNet, cached bytes, and the speed-up that the FLOPs allow."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LISTED_PARTS = {"down_blocks": "down", "up_blocks": "up"}
 
 @dataclass(frozen=True)
 class UNetFlops:
-    """FLOPs (2 per multiply-add) of one pass of one sample by part: conv_in, down.0, ..., mid, up.0, ..., rest.
+    """FLOPs (2 per multiply-add) of one pass of one sample, by part of the UNet.
 
-    `rest` is the time embedding and the output convolution, which every pass needs. `heads`: what of an up block no timestep
-    enters (`fcr_core.unet.up_block_head`).
+    `parts`: conv_in, down.0, ..., mid, up.0, ..., rest. `rest` is the time embedding and the output convolution, which every pass
+    needs. `heads`: the FLOPs of each up block that do not depend on the timestep (`fcr_core.unet.up_block_head`).
     """
 
     parts: dict[str, int]
@@ -35,7 +35,7 @@ class UNetFlops:
 
     @property
     def encoder(self) -> int:
-        """conv_in + down blocks + mid block."""
+        """FLOPs of conv_in + down blocks + mid block."""
         return sum(flops for part, flops in self.parts.items() if part.split(".")[0] in ("conv_in", "down", "mid"))
 
     @property
@@ -43,7 +43,10 @@ class UNetFlops:
         return self.full - self.encoder
 
     def reused(self, plan: Plan) -> int:
-        """FLOPs of a pass that reuses features: up blocks from the cut on, but for a kept head; with `live` shallow blocks."""
+        """Return the FLOPs of a pass that reuses features: the up blocks from the cut on, except a cached head.
+
+        With `live` the shallow encoder blocks run too, and no head is cached.
+        """
         ups = [part for part in self.parts if part.startswith("up.")]
         run = {"rest", *ups[plan.cut :]}
         if plan.live:
@@ -53,10 +56,21 @@ class UNetFlops:
 
 
 def count_unet_flops(unet: Any, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> UNetFlops:
-    """Exact count for a UNet of any of the four classes from its config, on the meta device: no weights, no arithmetic.
+    """Count the FLOPs of a UNet of any of the four classes from its config, on the meta device: no weights, no arithmetic.
 
-    `size` (h, w) is that of the latent, `sample_size` by default; `tokens` and `frames` count where the class has them. Attention
-    is counted under the math backend; the fused CPU kernel would count as 0.
+    >>> from diffusers import UNet2DConditionModel
+    >>> from fcr_core.backbones.published_configs import UNETS
+    >>> with torch.device("meta"):
+    ...     sd15 = UNet2DConditionModel(**UNETS["sd15"])
+    >>> round(count_unet_flops(sd15, tokens=77).full / 2e9, 1)  # billions of multiply-adds
+    401.6
+
+    Args:
+        tokens: length of the text.
+        size: (h, w) of the latent. By default `sample_size` of the config.
+        frames: frames of a clip, for UNets of videos.
+
+    The count is exact. Attention is counted under the math backend, because the fused CPU kernel would count as 0.
     """
     twin = meta_twin(unet)
     counter = FlopCounterMode(display=False, depth=3)
@@ -76,14 +90,14 @@ def count_unet_flops(unet: Any, tokens: int, size: tuple[int, int] | None = None
 
 
 def meta_twin(unet: Any) -> Any:
-    """The UNet's architecture without weights."""
+    """Return the UNet's architecture without weights."""
     with torch.device("meta"):
-        # AlphaBlender makes its parameter with a constructor that ignores the default device.
+        # AlphaBlender makes its parameter with a constructor that ignores the default device, so the twin is moved again.
         return type(unet).from_config(unet.config).to("meta").eval()
 
 
 def meta_call(unet: Any, tokens: int, size: tuple[int, int] | None, frames: int) -> dict[str, Any]:
-    """Arguments for one sample without content, as the class lays them out."""
+    """Return the arguments for one sample without content, in the layout of the UNet's class."""
     config = unet.config
     side = config.sample_size if size is None else size
     h, w = (side, side) if isinstance(side, int) else side
@@ -110,7 +124,10 @@ def meta_call(unet: Any, tokens: int, size: tuple[int, int] | None, frames: int)
 
 
 def part_of(module_name: str) -> str | None:
-    """`UNet2DConditionModel.down_blocks.0` -> "down.0"; None for what is inside a part or belongs to none."""
+    """Map the name of a module to its part: `UNet2DConditionModel.down_blocks.0` -> "down.0".
+
+    The result is None for modules inside a part and for modules that belong to no part.
+    """
     match module_name.split(".")[1:]:
         case [name] if name in SINGLE_PARTS:
             return SINGLE_PARTS[name]
@@ -120,24 +137,24 @@ def part_of(module_name: str) -> str | None:
 
 
 def passes(steps: int, plan: Plan) -> tuple[int, int]:
-    """Encoder and decoder passes of a run: (key steps, decoders that run)."""
+    """Return the encoder and decoder passes of a run: (key steps, decoders that run)."""
     groups = plan.keys.groups(steps)
     return len(groups), sum(len(group) if plan.live else len(plan.decoded(group)) for group in groups)
 
 
 def sampling_flops(flops: UNetFlops, steps: int, plan: Plan, guided: bool = True) -> int:
-    """UNet FLOPs of one image."""
+    """Return the UNet FLOPs of one image."""
     encoder_passes, decoder_passes = passes(steps, plan)
     return (1 + guided) * (encoder_passes * flops.full + (decoder_passes - encoder_passes) * flops.reused(plan))
 
 
 def flop_limit(flops: UNetFlops, steps: int, plan: Plan) -> float:
-    """Speed-up over the uncached run that the plan's FLOPs allow."""
+    """Return the speed-up over the uncached run that the plan's FLOPs allow."""
     return steps * 2 * flops.full / sampling_flops(flops, steps, plan)
 
 
 def cached_bytes(unet: Any, plan: Plan, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> int:
-    """Bytes that a group keeps for one sample in the UNet's precision (two for a guided image)."""
+    """Return the bytes that a group keeps for one sample in the UNet's precision. A guided image has two samples."""
     twin = meta_twin(unet)
     with torch.no_grad():
         _, features = SplitUNet(twin, plan.cut, plan.live).whole(**meta_call(twin, tokens, size, frames))

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from fcr_core.experiment.row import Row
 from fcr_core.figures.colours import COLOURS
-from fcr_core.metrics.registry import label
 from fcr_core.tables.mechanism import compared_rows
+from fcr_core.tables.metric_columns import label
 from fcr_core.tables.places import model_label
 from fcr_core.tables.results import Results
 

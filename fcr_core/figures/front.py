@@ -18,7 +18,7 @@ from matplotlib.ticker import LogLocator, ScalarFormatter
 from fcr_core.experiment.row import Row
 from fcr_core.experiment.sampler import SOLVERS
 from fcr_core.figures.colours import COLOURS, SERIES
-from fcr_core.metrics.registry import label
+from fcr_core.tables.metric_columns import label
 from fcr_core.tables.places import Place
 from fcr_core.tables.results import Results
 from fcr_core.tables.verdicts import meeting_all

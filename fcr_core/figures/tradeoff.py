@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
 from fcr_core.figures.colours import COLOURS
-from fcr_core.metrics.registry import describe, label
+from fcr_core.tables.metric_columns import describe, label
 from fcr_core.tables.metric_roles import FRECHET
 from fcr_core.tables.results import Results
 

@@ -11,16 +11,11 @@ from dataclasses import dataclass, field
 from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.experiment.rows import cell_plans, deltas_of
+from fcr_core.features.registry import EXTRACTORS
 from fcr_core.planning import set_metric_costs as set_costs
 from fcr_core.planning.planned_experiment import Experiment, grid_plan, plan_of_row
 from fcr_core.tables.plane import points_of
 
-# FLOPs an image: EfficientNet-lite0 0.41 GMAC at 224 px (its authors), here at 96 px; Inception-v3 5.7 GMAC (torchvision),
-# ViT-L/14 81 GMAC, ViT-g/14 267 GMAC, and 23 for a text (open_clip's model profile).
-EXTRACTOR_FLOPS = {"effnet": 0.81e9 * (96 / 224) ** 2, "inception": 11.4e9, "dinov2": 162e9, "clip": 534e9}
-TEXT_FLOPS = 47e9
-# Numbers of a row: pooled features, and logits where the network has them.
-POOLED, LOGITS = {"effnet": 1280, "inception": 2048, "dinov2": 1024, "clip": 1024}, {"effnet": 1000, "inception": 1008}
 # Plans that the search for key steps tries a key step: about 200 for ten (docs/recipe.md).
 PLANS_A_KEY = 20
 # A pair of images, by its pixels: FLOPs of ST-LPIPS with AlexNet (counted at 512 px), seconds of SSIM (measured, one thread).
@@ -167,13 +162,13 @@ def encode_data(e: Experiment, w: Mapping[str, str]) -> JobCost:
 
 
 def row_bytes(rows: int, extractor: str) -> int:
-    return 4 * rows * (POOLED[extractor] + LOGITS.get(extractor, 0))
+    return 4 * rows * EXTRACTORS[extractor].row
 
 
 def extracted(e: Experiment, extractor: str, images: int) -> JobCost:
     precision = e.config["metrics"]["precision"]
     written = {"features": row_bytes(images, extractor)}
-    return JobCost({precision: images * EXTRACTOR_FLOPS[extractor]}, written=written)
+    return JobCost({precision: images * EXTRACTORS[extractor].flops}, written=written)
 
 
 def sample_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
@@ -186,18 +181,19 @@ def real_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
 
 def text_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
     texts, precision = sum(e.images_in(w["dataset"], split) for split in ("train", "test")), e.config["metrics"]["precision"]
-    return JobCost({precision: texts * TEXT_FLOPS}, written={"features": row_bytes(texts, w["extractor"])})
+    flops = texts * (EXTRACTORS[w["extractor"]].text_flops or 0)
+    return JobCost({precision: flops}, written={"features": row_bytes(texts, w["extractor"])})
 
 
 def measure_set(e: Experiment, w: Mapping[str, str]) -> JobCost:
     real, extractor = e.images_in(e.config["data"]["eval"], "test"), e.config["metrics"]["extractor"]
-    flops = set_costs.of_variation(w["metric"], e.images_of(w["variation"]), e.seeds, real, POOLED[extractor])
+    flops = set_costs.of_variation(w["metric"], e.images_of(w["variation"]), e.seeds, real, EXTRACTORS[extractor].width)
     return JobCost({"fp32": flops})
 
 
 def measure_real(e: Experiment, w: Mapping[str, str]) -> JobCost:
     real, section = e.images_in(e.config["data"]["eval"], "test"), e.config["metrics"]
-    return JobCost({"fp32": set_costs.of_halves(section["sets"], real, POOLED[section["extractor"]])})
+    return JobCost({"fp32": set_costs.of_halves(section["sets"], real, EXTRACTORS[section["extractor"]].width)})
 
 
 def measure_pairs(e: Experiment, w: Mapping[str, str]) -> JobCost:

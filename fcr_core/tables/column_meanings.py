@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from fcr_core.metrics.registry import describe, key_of, label
+from fcr_core.tables.metric_columns import describe, key_of, label
 
 COUNTS = {
     "variation": "name of the row: weights and sampler",

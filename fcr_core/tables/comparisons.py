@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fcr_core.experiment.row import Row
-from fcr_core.metrics.registry import label
 from fcr_core.statistics.intervals import Interval
 from fcr_core.tables.criteria import DISTANCE_MARGIN, MEMORY_MARGIN, SCORE_MARGIN, Compared, Criterion
 from fcr_core.tables.measured import Measured
+from fcr_core.tables.metric_columns import label
 from fcr_core.tables.metric_roles import FRECHET, IMAGE_TEXT, Role
 
 # The measured metric puts its own name in place of {}.

@@ -5,27 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from fcr_core.experiment.experiment import Experiment
-from fcr_core.metrics.registry import describe, key_of, label
+from fcr_core.metrics.registry import METRICS
+from fcr_core.tables.formatting import interval, number
 from fcr_core.tables.measured import Measured
+from fcr_core.tables.metric_columns import heading, key_of
 from fcr_core.tables.places import by_place
 from fcr_core.tables.verdicts import CRITERIA, meeting_all
-
-# Digits of the metrics on the page, by formula, in their order. All others stand in the CSV.
-DIGITS = {
-    "kid": 4,
-    "frechet": 2,
-    "frechet_pca64": 1,
-    "inception_score": 1,
-    "class_score": 1,
-    "precision": 3,
-    "recall": 3,
-    "lit_score": 2,
-    "clip_score": 2,
-    "latent_mse": 4,
-    "st_lpips": 4,
-    "embedding_drift": 3,
-}
-ARROWS = {"lower": "↓", "higher": "↑"}
 
 EXPLANATION = """
 Brackets: 95 % intervals. The network that a metric uses stands beside its name: only a Fréchet distance of Inception-v3 is
@@ -75,8 +60,8 @@ def quality(rows: pd.DataFrame) -> str:
     columns |= {"feature_variance_d10": ("σ²_Δ at Δ = 10 ↓", 6)} if "feature_variance_d10" in rows else {}
     for column, (title, digits) in columns.items():
         floors = real.get(f"{column}_real", pd.Series(float("nan"), real.index))
-        cells = [bracketed(row[column], row[f"{column}_low"], row[f"{column}_high"], digits) for _, row in rows.iterrows()]
-        shown[title] = [*("" if pd.isna(floor) else f"{floor:.{digits}f}" for floor in floors), *cells]
+        cells = [interval(row[column], row[f"{column}_low"], row[f"{column}_high"], digits) for _, row in rows.iterrows()]
+        shown[title] = [*("" if pd.isna(floor) else number(floor, digits) for floor in floors), *cells]
     if not any(f"{column}_real" in rows for column in columns):
         shown = shown.iloc[len(real) :]
     return "## Quality\n\n" + shown.to_markdown(index=False, disable_numparse=True)
@@ -90,17 +75,9 @@ def real_names(real: pd.DataFrame) -> list[str]:
 
 
 def shown_columns(table: pd.DataFrame) -> list[str]:
-    """The metrics of the page, in its order."""
-    return sorted((column for column in table if key_of(column) in DIGITS), key=lambda c: list(DIGITS).index(str(key_of(c))))
-
-
-def heading(column: str) -> tuple[str, int | None]:
-    """Of a metric's column: what it is, with an arrow that points to where it is better, and its digits on pages.
-
-    >>> heading("kid_effnet")
-    ('KID (EfficientNet-lite0) ↓', 4)
-    """
-    return f"{label(column)} {ARROWS[describe(column).direction]}", DIGITS.get(str(key_of(column)))
+    """List the metrics of the page, in the order of the registry; all others stand in the CSV."""
+    order = [key for key, metric in METRICS.items() if metric.digits is not None]
+    return sorted((column for column in table if key_of(column) in order), key=lambda column: order.index(str(key_of(column))))
 
 
 def cost(rows: pd.DataFrame, batch: int, goal: str | None) -> str:
@@ -108,10 +85,10 @@ def cost(rows: pd.DataFrame, batch: int, goal: str | None) -> str:
     shown["encoder / decoder passes"] = [f"{r.encoder_passes:.0f} / {r.decoder_passes:.0f}" for r in rows.itertuples()]
     shown["UNet GFLOPs an image"] = rows["unet_gflops"].map("{:.1f}".format)
     columns = [f"latency_ms_b{batch}", f"latency_ms_b{batch}_q25", f"latency_ms_b{batch}_q75"]
-    shown[f"ms an image, batch {batch}"] = [bracketed(value, low, high, 0) for value, low, high in rows[columns].to_numpy()]
+    shown[f"ms an image, batch {batch}"] = [interval(value, low, high, 0) for value, low, high in rows[columns].to_numpy()]
     if f"speedup_b{batch}" in rows:
         columns = [f"speedup_b{batch}", f"speedup_b{batch}_low", f"speedup_b{batch}_high"]
-        shown[f"speed-up over {goal}"] = [bracketed(value, low, high, 2) for value, low, high in rows[columns].to_numpy()]
+        shown[f"speed-up over {goal}"] = [interval(value, low, high, 2) for value, low, high in rows[columns].to_numpy()]
         shown["FLOP limit of it"] = rows["flop_limit_vs_goal"].map("{:.2f}".format)
     shown["peak tensor MB"] = rows[f"peak_tensor_mb_b{batch}"].map("{:.1f}".format)
     return "## Cost\n\n" + shown.to_markdown(index=False, disable_numparse=True)
@@ -124,11 +101,6 @@ def verdicts(criteria: pd.DataFrame, title: str, goal: str) -> str:
     said = f"Against {goal}, σ²_Δ against the published weights, where nothing else is named.{note} All met by: {met}."
     shown = criteria[["variation", "criterion", "claim", "verdict", "against"]].copy()
     shown["verdict"] = [r.verdict if r.asked else f"({r.verdict})" for r in criteria.itertuples()]
-    cells = [f"{r.value:.4g} [{r.lower_bound:.4g}, {r.upper_bound:.4g}]" for r in criteria.itertuples()]
+    cells = [interval(r.value, r.lower_bound, r.upper_bound) for r in criteria.itertuples()]
     shown.insert(3, "measured (one-sided 95 % bounds)", cells)
     return f"## {title}\n\n{said}\n\n{shown.to_markdown(index=False, disable_numparse=True)}"
-
-
-def bracketed(value: float, low: float, high: float, digits: int | None) -> str:
-    """`1.23 [1.10, 1.36]`."""
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from fcr_core.experiment.row import Row
 from fcr_core.experiment.sampler import SOLVERS
-from fcr_core.metrics.registry import label
 from fcr_core.tables.comparisons import memory_change, relative_change, speedup
 from fcr_core.tables.cost import Cost
 from fcr_core.tables.criteria import SPEEDUP, Compared, Criterion
 from fcr_core.tables.measured import Measured
 from fcr_core.tables.measurements import difference
+from fcr_core.tables.metric_columns import label
 from fcr_core.tables.metric_roles import FRECHET, IMAGE_TEXT, KID
 from fcr_core.tables.places import place_of
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fcr_core.experiment.row import Row
-from fcr_core.metrics.registry import label
 from fcr_core.statistics.intervals import skewed_mean_interval
 from fcr_core.tables.comparisons import speedup
 from fcr_core.tables.criteria import DISTANCE_MARGIN, TWICE, Compared, Criterion
 from fcr_core.tables.measured import Measured
 from fcr_core.tables.measurements import shared_prompts
+from fcr_core.tables.metric_columns import label
 
 DISTANCES = ("latent_mse_own", "st_lpips_alex_own")
 # x − 1.05 · goal at most 0, paired by prompt.
