@@ -68,7 +68,7 @@ class Paths:
         """Long form: what real images score."""
         return f"{self.root}/metrics/real/{dataset}/{size}.parquet"
 
-    def cost(self, backbone: str, experiment: str, size: int | None = None) -> str:
+    def cost(self, backbone: str, experiment: str, size: int | str | None = None) -> str:
         """Every timing of an experiment's samplers on a backbone, at its own size of images or another."""
         at = f"_{size}px" if size else ""
         return f"{self.root}/cost/{backbone}/{experiment}{at}.parquet"
@@ -79,6 +79,11 @@ class Paths:
             return []
         cells = [row.cell for row in experiment.rows]
         return list(dict.fromkeys(self.real(cell.setting.dataset, sizes[cell.model.backbone]) for cell in cells))
+
+    def blocks(self, experiment: Experiment) -> list[str]:
+        """σ²_Δ by block of each of its models on each of its data sets; a reuse decoder has that of the published weights."""
+        cells = [row.cell for row in experiment.rows if not row.cell.model.own_decoder]
+        return list(dict.fromkeys(self.block_variance(cell.model, cell.setting.dataset) for cell in cells))
 
     def costs(self, experiment: Experiment) -> list[str]:
         """The timings of each of its backbones; none if cost is not measured."""
@@ -100,6 +105,15 @@ class Paths:
     def table(self, experiment: Experiment | str, kind: str = "table.csv") -> str:
         """`table.csv`, `table.md`, `measurements.csv` or `criteria.csv` of an experiment."""
         return f"{self.root}/{experiment if isinstance(experiment, str) else experiment.name}_{kind}"
+
+    def cost_table(self, experiment: Experiment | str, size: int | str) -> str:
+        """Cost at another size of images than the backbones' own."""
+        return self.table(experiment, f"cost_{size}px.csv")
+
+    @property
+    def readme(self) -> str:
+        """Explains the columns of all tables."""
+        return f"{self.root}/README.md"
 
     def figure(self, experiment: Experiment | str, name: str) -> str:
         return f"{self.root}/figures/{experiment if isinstance(experiment, str) else experiment.name}_{name}.png"

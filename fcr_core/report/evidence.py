@@ -14,7 +14,8 @@ from fcr_core.experiment.paths import Paths
 from fcr_core.experiment.row import Row
 from fcr_core.tables.measured import Measured
 from fcr_core.tables.measurements import VARIANCE
-from fcr_core.tables.results import FIT, MECHANISM, Results
+from fcr_core.tables.names import FIT, MECHANISM
+from fcr_core.tables.results import Results
 
 
 @dataclass(frozen=True)

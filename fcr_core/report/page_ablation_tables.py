@@ -10,8 +10,8 @@ from fcr_core.report.evidence import Evidence
 from fcr_core.report.numbers import heading_of, interval, number, percent, plural
 from fcr_core.report.provenance import Provenance
 from fcr_core.tables.mechanism import models_of
+from fcr_core.tables.names import FIT, MECHANISM
 from fcr_core.tables.places import model_label
-from fcr_core.tables.results import FIT, MECHANISM
 
 
 def page_ablation_table(rows: list[Row], values: pd.DataFrame, metric: str, provenance: Provenance) -> Table:

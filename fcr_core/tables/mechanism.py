@@ -37,12 +37,6 @@ def models_of(experiment: Experiment) -> dict[tuple[str, str], dict[str, Model]]
     return found
 
 
-def block_files(experiment: Experiment, paths: Paths) -> list[str]:
-    """The files that `mechanism_table` reads."""
-    places = models_of(experiment).items()
-    return [paths.block_variance(model, dataset) for (_, dataset), models in places for model in models.values()]
-
-
 def controls_of(experiment: Experiment) -> dict[Model, Model]:
     """The control of each model; that of the published weights is the first on their backbone."""
     found: dict[Model, Model] = {}

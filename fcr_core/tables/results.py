@@ -11,9 +11,8 @@ from fcr_core.experiment.experiment import Experiment
 from fcr_core.experiment.paths import Paths
 from fcr_core.experiment.row import Row
 from fcr_core.tables.measurement_table import read_measurement_table, wide
+from fcr_core.tables.names import FIT, MECHANISM
 from fcr_core.tables.places import Place, by_place
-
-MECHANISM, FIT = "mechanism.csv", "mechanism_fit.csv"
 
 
 @dataclass(frozen=True)
