@@ -15,8 +15,9 @@ import pytest
 
 from ..workspace import ROOT, Workspace, contents, readme_blocks
 
-FCR = "results/samples/FCR(0.10)-FD-3/twemoji/clean/seed0"
-FINETUNE = "results/finetune/pocket/lambda0.10/seed0"
+FCR = "results/samples/pocket/lambda0.10@twemoji/FD-3/twemoji/clean/seed0"
+FINETUNE = "results/finetune/pocket/twemoji/lambda0.10/seed0"
+# What follows from any measurement.
 TABLES = {"table": 1, "plot_tradeoff": 1, "build_report": 1, "explain_columns": 1}
 
 
