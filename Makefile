@@ -20,11 +20,11 @@ PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := exp1
 
 exp1: $(READY) ## the table and figures of Experiment 1
-	$(RUN) snakemake --cores all --resources gpu=1
+	$(RUN) snakemake --cores all --resources gpu=1 exp1
 
 ablations: $(READY) ## the ablation grid, its mechanism, and the verdicts on every recipe of the recipe table
-	$(RUN) python benchmarks/ablation_time.py
-	$(RUN) snakemake --cores all results/figures/ablation_grid.png results/recipe_table.csv results/figures/recipe_samples.png results/recipe_report.html
+	$(RUN) python -m workflow_scripts.plan --experiments ablations recipes --no-memory
+	$(RUN) snakemake --cores all ablations recipes
 
 plan: $(READY) ## what CONFIG=... will cost before it runs: jobs, hours, money, disk, memory, the critical path
 	$(RUN) python -m workflow_scripts.plan $(CONFIG) --gpus $(GPUS)

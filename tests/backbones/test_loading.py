@@ -231,11 +231,11 @@ def test_the_weights_of_an_adapter_count(locations):
 def test_what_is_not_on_this_machine_is_named_in_one_line(locations, monkeypatch, by_environment):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", by_environment)  # read at import, from HF_HUB_OFFLINE
     missing = {
-        "backbone_source": "nobody/nothing",
-        "backbone_adapter": f"{Location.parse(locations('video')).base}+motion:nobody/nothing",
+        "source": "nobody/nothing",
+        "adapter": f"{Location.parse(locations('video')).base}+motion:nobody/nothing",
     }
     for key, location in missing.items():
         with pytest.raises(ValueError) as raised:
             load_pipeline(location, local_files_only=not by_environment)
-        assert str(raised.value).startswith(f"cannot load nobody/nothing: set the config key {key} to a folder")
+        assert str(raised.value).startswith(f"cannot load nobody/nothing: set {key} in its entry of the config section backbones to a folder")
         assert "\n" not in str(raised.value)
