@@ -25,7 +25,7 @@ from snakemake.utils import update_config
 from fcr_core.backbones import published_configs as published
 from fcr_core.backbones.registry import BACKBONES, Backbone
 from fcr_core.backbones.tasks import FRAMES
-from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.experiment.experiment import experiments_of
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.planning.peak_memory import Networks, finetune_memory, loading_memory, sampling_memory
 from fcr_core.sampling.samples import LAUNCH
@@ -49,14 +49,14 @@ def networks_of(backbone: Backbone, width: int) -> dict[str, dict]:
 
 
 def write_backbone(backbone: Backbone, width: int, folder: Path) -> dict[str, str]:
-    """The pipeline folder, float16 on disk; returns the config keys that name it."""
+    """The pipeline folder, float16 on disk; returns the keys of the backbone's entry that name it."""
     half = width == FULL_WIDTH
     write_pipeline(folder / "pipeline", **networks_of(backbone, width), prediction=backbone.objective, half=half)
-    keys = {"backbone": backbone.name, "backbone_source": str(folder / "pipeline")}
+    keys = {"source": str(folder / "pipeline")}
     if backbone.task == "video":
         channels = networks_of(backbone, width)["unet"]["block_out_channels"]
         write_motion_adapter(folder / "motion", published.MOTION_ADAPTER | {"block_out_channels": channels})
-        keys["backbone_adapter"] = str(folder / "motion")
+        keys["adapter"] = str(folder / "motion")
     return keys
 
 
@@ -92,9 +92,9 @@ class Watch(threading.Thread):
         return table.assign(GiB=table.pop("peak") / GIB)
 
 
-def run_dag(checkout: Path, keys: dict[str, str], more: dict) -> tuple[Watch, float]:
+def run_dag(checkout: Path, more: dict) -> tuple[Watch, float]:
     """Run the DAG to the table; returns what was seen of its jobs and the minutes that it took."""
-    (checkout / "config" / "here.yaml").write_text(yaml.safe_dump(keys | more))
+    (checkout / "config" / "here.yaml").write_text(yaml.safe_dump(more))
     command = ["snakemake", "--cores", "2", "--configfile", *CONFIGS, "config/here.yaml", "--", "results/exp1_table.csv"]
     started = time.time()
     with (checkout / "snakemake.log").open("w") as written:
@@ -108,16 +108,16 @@ def run_dag(checkout: Path, keys: dict[str, str], more: dict) -> tuple[Watch, fl
     return watch, (time.time() - started) / 60
 
 
-def predictions(keys: dict[str, str], settings: dict) -> dict[str, float]:
+def predictions(backbone: Backbone, keys: dict[str, str], settings: dict) -> dict[str, float]:
     """GiB of a fine-tune of all weights and of the sampler with the longest groups; a validated one holds the pipeline too."""
-    backbone = BACKBONES[keys["backbone"]]
-    networks = Networks(backbone.location(keys["backbone_source"], adapter=keys.get("backbone_adapter")), backbone.networks)
+    networks = Networks(backbone.location(keys["source"], adapter=keys.get("adapter")), backbone.networks)
     sampling, finetune = settings["sampling"], settings["finetune"]
     keys_of_memory = ("batch", "accumulate", "precision", "gradient_checkpointing")
     frames = FRAMES if backbone.task == "video" else 1
-    plan = Plan(KeySteps.uniform(max(sampling["strides"])))
+    plans = [row.cell.sampler.plan for row in experiments_of(settings)["exp1"].rows]
+    plan = max((plan for plan in plans if plan), key=lambda plan: plan.keys.stride or 0)
     drawn = sampling_memory(networks, plan, sampling["steps"], max(1, LAUNCH // frames))
-    trained = finetune_memory(networks, Recipe(lam=max(finetune["lambdas"])), **{key: finetune[key] for key in keys_of_memory})
+    trained = finetune_memory(networks, Recipe(lam=0.1), **{key: finetune[key] for key in keys_of_memory})
     found = {
         "sample": max(drawn.total, loading_memory(networks).total),
         "finetune": trained.total,
@@ -133,17 +133,19 @@ def report(name: str, width: int, threads: int) -> None:
         subprocess.run(["git", "checkout-index", "-a", f"--prefix={folder}/checkout/"], check=True)
         keys = write_backbone(backbone, width, folder)
         # Trajectories, and so the mini-validation, are for text-to-image.
-        more: dict = {"threads": threads}
+        entry = {name: {"train": "twemoji", "search": "twemoji", "size": 64} | keys}
+        more: dict = {"threads": threads, "backbones": entry, "experiments": {"exp1": {"backbones": [name]}}}
         if backbone.task != "text2image":
             more["finetune"] = {"validate_every": 0}
         settings: dict = {}
-        for file in CONFIGS:
+        for file in ("config.yaml", *CONFIGS):
             update_config(settings, yaml.safe_load(Path(file).read_text()))
-        predicted = predictions(keys, settings)
+        update_config(settings, more)
+        predicted = predictions(backbone, keys, settings)
         need, free = max(predicted.values()), psutil.virtual_memory().available / GIB
         if need + 1 > free:
             sys.exit(f"{name}: a fine-tune will need {need:.1f} GiB and {free:.1f} are free: stop other work, or give --width")
-        watch, minutes = run_dag(folder / "checkout", keys, more)
+        watch, minutes = run_dag(folder / "checkout", more)
         table = watch.table()
         table["predicted GiB"] = table.index.map(predicted)
         table["predicted / measured"] = table["predicted GiB"] / table["GiB"]

@@ -19,12 +19,14 @@ from fcr_core.backbones.loading import load_pipeline
 from fcr_core.data import load
 from fcr_core.data.pixels import slices
 from fcr_core.data.prepared import one_a_concept
+from fcr_core.experiment.sampler import Sampler
 from fcr_core.jobs.files import replacing
 from fcr_core.metrics import latent_mse
-from fcr_core.sampling.samples import LAUNCH, Sampler, initial_noise, latent_shape, sample_latents
+from fcr_core.sampling.samples import LAUNCH, initial_noise, latent_shape, sample_latents
 from fcr_core.statistics.intervals import mean_interval
 
-STEPS, GUIDANCE, CUT = 50, 3.0, 2
+STEPS, CUT = 50, 2
+DEFAULTS = {"scheduler": "ddim", "steps": STEPS, "guidance": 3.0}
 
 
 def held_out_prompts(excluded: set[str]) -> pd.DataFrame:
@@ -60,12 +62,12 @@ def main() -> None:
     prompts = held_out_prompts(set(pd.read_parquet(args.search_prompts)["concept"]))
     keyed = f"FD-{len(args.keys)}keys-cut{CUT}-linear"
     samplers = {
-        "uncached": Sampler("ddim", STEPS, 1, GUIDANCE),
-        keyed: Sampler("ddim", STEPS, None, GUIDANCE, CUT, "linear", keys=tuple(args.keys)),
-        f"FD-5-cut{CUT}-linear": Sampler("ddim", STEPS, 5, GUIDANCE, CUT, "linear"),
+        "uncached": Sampler.from_config({}, DEFAULTS),
+        keyed: Sampler.from_config({"keys": args.keys, "cut": CUT, "reuse": "linear"}, DEFAULTS),
     }
-    for n in args.solver_steps:
-        samplers |= {f"DDIM-{n}": Sampler("ddim", n, 1, GUIDANCE), f"DPM++{n}": Sampler("dpm++", n, 1, GUIDANCE)}
+    rivals = [{"stride": 5, "cut": CUT, "reuse": "linear"}]
+    rivals += [{"scheduler": solver, "steps": n} for n in args.solver_steps for solver in ("ddim", "dpm++")]
+    samplers |= {sampler.name: sampler for row in rivals for sampler in [Sampler.from_config(row, DEFAULTS)]}
     distances = {}
     for name, sampler in tqdm(samplers.items(), unit="sampler"):
         seeds = [latents_of(pipe, prompts, sampler, seed, args.work / f"{name}-seed{seed}.npy") for seed in args.seeds]

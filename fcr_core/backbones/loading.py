@@ -59,12 +59,12 @@ def load_pipeline(location: str | Path, unet: str | Path | None = None, local_fi
     kind = getattr(diffusers, index["_class_name"])
     if where.kind == "motion":
         kind = AnimateDiffPipeline
-        parts["motion_adapter"] = fetched(MotionAdapter.from_pretrained, where.adapter, "backbone_adapter", **options)
+        parts["motion_adapter"] = fetched(MotionAdapter.from_pretrained, where.adapter, "adapter", **options)
     if "safety_checker" in kind._optional_components:
         parts |= NO_CHECKER
     pipe = fetched(kind.from_pretrained, where.base, dtype=torch.float32, **options, **parts)
     if where.kind == "lora" and unet is None:
-        fetched(pipe.load_lora_weights, where.adapter, "backbone_adapter", weight_name=LORA_FILE, **options)
+        fetched(pipe.load_lora_weights, where.adapter, "adapter", weight_name=LORA_FILE, **options)
         pipe.fuse_lora()
         pipe.unload_lora_weights()
     pipe.scheduler = ddim_scheduler(pipe.scheduler.config, where)
@@ -85,7 +85,7 @@ def replace_unet(pipe: Any, folder: str | Path) -> None:
     pipe.unet = unet
 
 
-def fetched(load: Callable[..., Any], repository: Repository | None, key: str = "backbone_source", **options: Any) -> Any:
+def fetched(load: Callable[..., Any], repository: Repository | None, key: str = "source", **options: Any) -> Any:
     """Call a `from_pretrained` on a folder or hub id.
 
     Raises `ValueError` if there is neither. Its one line says what to do.
@@ -96,7 +96,7 @@ def fetched(load: Callable[..., Any], repository: Repository | None, key: str = 
     except (OSError, HFValidationError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
-            f"cannot load {repository}: set the config key {key} to a folder that holds it, or run once with access to the hub "
+            f"cannot load {repository}: set {key} in its entry of the config section backbones to a folder that holds it, or run once with access to the hub "
             f"(without HF_HUB_OFFLINE) so that it is downloaded and kept on this machine ({reason})"
         ) from error
 

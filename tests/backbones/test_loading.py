@@ -19,11 +19,12 @@ from fcr_core.data import load
 from fcr_core.data.prepared import images_of, prepare
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.finetuning.weighted_loss import FineTuneLoss, trained_parts
-from fcr_core.sampling.samples import Sampler, initial_noise, latent_shape, sample_latents, sample_to_folder, sampling_inputs
+from fcr_core.sampling.samples import initial_noise, latent_shape, sample_latents, sample_to_folder, sampling_inputs
 from fcr_core.training.loop import TrainingRun
 from fcr_core.training.training_set import EncodedSet, StreamedSet, encode_training_set
 from workflow_scripts import encode_data, finetune, measure_efficiency, measure_variance, sample
 
+from ..samplers import sampler as a_sampler
 from ..random_pipelines import TINY_UNET, write_lora, write_motion_adapter, write_pipeline
 
 TASKS = ["epsilon", "v_prediction", "inpaint", "depth", "video", "lcm"]
@@ -92,18 +93,18 @@ def test_one_step_of_fine_tuning_reaches_every_weight_that_it_should(locations, 
 @pytest.mark.parametrize("task", TASKS)
 def test_cached_sampling_is_exact_at_stride_1_and_runs_at_stride_10(locations, data, task):
     pipe, scheduler = load_pipeline(locations(task)), SCHEDULERS.get(task, "ddim")
-    plain = draw(pipe, data, Sampler(scheduler, 12, 1, 3.0))
-    every_step_a_key = Sampler(scheduler, 12, None, 3.0, keys=tuple(range(12)))
-    cached = draw(pipe, data, Sampler(scheduler, 12, 10, 3.0))
+    plain = draw(pipe, data, a_sampler(scheduler, 12))
+    every_step_a_key = a_sampler(scheduler, 12, keys=list(range(12)))
+    cached = draw(pipe, data, a_sampler(scheduler, 12, stride=10))
     assert torch.equal(draw(pipe, data, every_step_a_key), plain)
     assert plain.isfinite().all() and cached.isfinite().all() and not torch.equal(cached, plain)
     # An image does not depend on what is drawn beside it, or what was drawn before.
-    torch.testing.assert_close(draw(pipe, data, Sampler(scheduler, 12, 1, 3.0), rows=1), plain[:1], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(draw(pipe, data, a_sampler(scheduler, 12), rows=1), plain[:1], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("task", ["inpaint", "depth"])
 def test_samples_depend_on_the_picture(locations, data, task):
-    pipe, sampler = load_pipeline(locations(task)), Sampler("ddim", 4, 2, 3.0)
+    pipe, sampler = load_pipeline(locations(task)), a_sampler("ddim", 4, stride=2)
     ids = pd.read_parquet(data / "prompts.parquet")["prompt_id"].tolist()[:2]
     noise, pictures = initial_noise(ids[:1], 0, latent_shape(pipe)), images_of(data, ids)
     drawn = [
@@ -120,7 +121,7 @@ def test_the_channels_of_training_are_those_that_the_pipeline_builds_itself(loca
     pipe = load_pipeline(locations("inpaint"))
     ids, seen = pd.read_parquet(data / "prompts.parquet")["prompt_id"].tolist()[:2], []
     pipe.unet.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
-    draw(pipe, data, Sampler("ddim", 2, 1, 3.0))
+    draw(pipe, data, a_sampler("ddim", 2))
     channels = conditioning_of(pipe.unet).channels(pipe, images_of(data, ids), ids)
     torch.testing.assert_close(seen[0][2:, 4:], channels, rtol=1e-5, atol=1e-6)
 
@@ -128,7 +129,7 @@ def test_the_channels_of_training_are_those_that_the_pipeline_builds_itself(loca
 def test_a_clip_is_one_animated_picture_with_all_its_frames(locations, data, tmp_path):
     pipe = load_pipeline(locations("video"))
     prompts = pd.read_parquet(data / "prompts.parquet").head(2)
-    sample_to_folder(pipe, prompts, Sampler("ddim", 2, 1, 3.0), 0, 1, tmp_path / "partial", tmp_path / "out")
+    sample_to_folder(pipe, prompts, a_sampler("ddim", 2), 0, 1, tmp_path / "partial", tmp_path / "out")
     assert np.load(tmp_path / "out" / "latents.npy").shape == (2, 4, 16, 8, 8)
     for prompt_id in prompts["prompt_id"]:
         clip = Image.open(tmp_path / "out" / "images" / f"{prompt_id}.png")
@@ -230,11 +231,11 @@ def test_the_weights_of_an_adapter_count(locations):
 def test_what_is_not_on_this_machine_is_named_in_one_line(locations, monkeypatch, by_environment):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", by_environment)  # read at import, from HF_HUB_OFFLINE
     missing = {
-        "backbone_source": "nobody/nothing",
-        "backbone_adapter": f"{Location.parse(locations('video')).base}+motion:nobody/nothing",
+        "source": "nobody/nothing",
+        "adapter": f"{Location.parse(locations('video')).base}+motion:nobody/nothing",
     }
     for key, location in missing.items():
         with pytest.raises(ValueError) as raised:
             load_pipeline(location, local_files_only=not by_environment)
-        assert str(raised.value).startswith(f"cannot load nobody/nothing: set the config key {key} to a folder")
+        assert str(raised.value).startswith(f"cannot load nobody/nothing: set {key} in its entry of the config section backbones to a folder")
         assert "\n" not in str(raised.value)

@@ -2,6 +2,7 @@
 
 import inspect
 import threading
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,12 +90,12 @@ def assert_close(a: torch.Tensor, b: torch.Tensor) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_scheduler_and_stride(family, scheduler, guided, stride):
     """Stride 1 is the plain loop bit for bit; decoding in parallel is decoding one step a launch."""
-    pipe = make_pipe(family, scheduler)
-    parallel = cached(pipe, guided=guided, stride=stride)
+    pipe, loop = make_pipe(family, scheduler), {"steps": 9, "guided": guided}
+    parallel = cached(pipe, **loop, stride=stride)
     if stride == 1:
-        assert torch.equal(parallel, run(pipe, guided=guided))
+        assert torch.equal(parallel, run(pipe, **loop))
     else:
-        assert_close(parallel, cached(pipe, guided=guided, stride=stride, parallel=False))
+        assert_close(parallel, cached(pipe, **loop, stride=stride, parallel=False))
 
 
 @pytest.mark.parametrize("scheduler", MORE_SCHEDULERS)
@@ -334,9 +335,11 @@ def test_offloaded_weights_are_brought_back_for_each_call():
     assert len(moved) == STEPS and torch.equal(cached(pipe, stride=1), run(pipe))
 
 
+@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("how", ["torch.compile(unet)", "unet.compile()"])
-def test_a_compiled_unet_stays_compiled_as_one_graph_a_part(how):
+def test_a_compiled_unet_stays_compiled_as_one_graph_a_part(how, backend, monkeypatch):
     """The whole pass and the decoder of a group's other steps: two graphs, also for a second run."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
     pipe = make_pipe()
     expected, unet = cached(pipe, steps=8, stride=4), pipe.unet
     if how == "unet.compile()":

@@ -46,7 +46,7 @@ def test_a_count_that_does_not_fit_is_refused(count):
 def test_a_killed_search_goes_on_and_ends_byte_identical(pocket_pipe, tmp_path, monkeypatch):
     trajectories = trajectories_of(pocket_pipe)
     trajectories.save(tmp_path / "trajectories.safetensors")
-    plan = {"cut": 2, "reuse": "linear", "nodes": None}
+    plan = {"cut": 2, "reuse": "linear"}
     calls = []
 
     def counted(*args):
@@ -57,7 +57,7 @@ def test_a_killed_search_goes_on_and_ends_byte_identical(pocket_pipe, tmp_path, 
 
     def search(out):
         given = {"pipeline": str(ROOT / "models" / "pocket"), "trajectories": tmp_path / "trajectories.safetensors"}
-        script.work(Namespace(**given, count=3, plan=plan, device="cpu", code="", out=tmp_path / out))
+        script.work(Namespace(**given, plan=plan | {"keys": 3}, device="cpu", code="", out=tmp_path / out))
 
     search("whole.json")
     monkeypatch.setattr(script, "cached_distance", counted)

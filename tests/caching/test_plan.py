@@ -4,7 +4,8 @@ import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
 
 from fcr_core import KeySteps
-from fcr_core.caching.plan import Plan, time_variable
+from fcr_core.caching.plan import Plan
+from fcr_core.caching.run_state import time_variable
 
 
 @pytest.mark.parametrize("steps, stride", [(50, 1), (50, 5), (50, 15), (50, 20), (7, 7)])

@@ -1,4 +1,6 @@
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fcr_core.caching.plan import KeySteps, Plan
-from fcr_core.cost.flops import cached_bytes, count_unet_flops, flop_limit, meta_call, passes, sampling_flops
+from fcr_core.cost.flops import UNetFlops, cached_bytes, count_unet_flops, flop_limit, meta_call, passes, sampling_flops
 from fcr_core.unet.encoder_features import encode
 from fcr_core.unet.split_unet import SplitUNet
 
@@ -39,13 +41,19 @@ def test_the_pocket_decoder_has_sds_share_of_the_flops(pocket_pipe):
     assert flops.decoder / flops.full == pytest.approx(0.674, abs=0.02)
 
 
+@cache
+def counted(family: str) -> tuple[Any, UNetFlops]:
+    """A UNet and its FLOPs, once for all plans."""
+    unet = built(family)
+    return unet, count_unet_flops(unet, 3, frames=FRAMES)
+
+
 @pytest.mark.parametrize("options", [{}, {"reuse": "linear"}, {"live": True}])
 @pytest.mark.parametrize("cut", [0, 1])
 @pytest.mark.parametrize("family", FAMILIES)
 @torch.no_grad()
 def test_flops_and_bytes_of_a_reusing_pass_equal_those_of_a_real_one(family, cut, options):
-    unet, plan = built(family), Plan(STRIDE_10, cut, **options)
-    flops = count_unet_flops(unet, 3, frames=FRAMES)
+    (unet, flops), plan = counted(family), Plan(STRIDE_10, cut, **options)
     call = {name: torch.zeros(x.shape, dtype=x.dtype) for name, x in meta_call(unet, 3, None, FRAMES).items()}
     split = SplitUNet(unet, cut, plan.live)
     _, features = split.whole(**call)

@@ -26,4 +26,4 @@ def test_trajectories_are_needed_for_decoding_and_for_pairs_from_rollouts():
 )
 def test_recipes_that_make_no_sense_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
-        Recipe(**wrong)
+        Recipe.from_config(wrong)

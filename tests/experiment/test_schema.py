@@ -1,29 +1,35 @@
+"""A configuration is checked before anything runs, and what is wrong is said in one line."""
+
 import copy
-import re
+import math
+from pathlib import Path
 
 import pytest
 import yaml
-from fcr_core.experiment.rows import fine_tunes_of, lambda_name, max_delta_in_train_steps, variations_of
 
-from fcr_core.backbones.registry import BACKBONES
-from fcr_core.data import DATASETS
-from fcr_core.experiment.schema import ConfigError, check
+from fcr_core.experiment.config_error import ConfigError
+from fcr_core.experiment.schema import check
 
-from ..workspace import ROOT
-
+ROOT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
 def merged(base: dict, more: dict) -> dict:
     result = copy.deepcopy(base)
     for key, value in more.items():
-        result[key] = merged(result[key], value) if isinstance(value, dict) and key in result else value
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
     return result
+
+
+def exp1(*rows, **fields) -> dict:
+    """The default configuration's Experiment 1 with these rows behind those that every table needs."""
+    return {"experiments": {"exp1": {"rows": ["uncached", {"stride": 5}, *rows], **fields}}}
 
 
 def message(change: dict) -> str:
     with pytest.raises(ConfigError) as raised:
-        check(merged(DEFAULT, change), sorted(BACKBONES), sorted(DATASETS))
+        check(merged(DEFAULT, change))
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -33,104 +39,84 @@ def test_the_shipped_configurations_are_valid(files):
     config = DEFAULT
     for name in files.split():
         config = merged(config, yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text()))
-    check(config, sorted(BACKBONES), sorted(DATASETS))
+    check(config)
 
 
 def test_an_extractor_without_logits_judges_sets_by_metrics_that_need_none():
-    config = merged(DEFAULT, {"metrics": {"extractor": "dinov2", "sets": ["kid", "frechet_pca", "precision_recall"]}})
-    check(config, sorted(BACKBONES), sorted(DATASETS))
+    check(merged(DEFAULT, {"metrics": {"extractor": "dinov2", "sets": ["kid", "frechet_pca", "precision_recall"]}}))
+
+
+def test_an_experiment_of_another_file_can_be_left_out():
+    check(merged(DEFAULT, {"experiments": {"plane": None}}))
+
+
+SD21 = {"sd21": {"train": "twemoji"}}
 
 
 @pytest.mark.parametrize(
     "change, key, allowed",
     [
         ({"seeds": "three"}, "seeds = 'three'", "type array"),
-        ({"sedes": [0]}, "sedes = [0]", "unknown key; allowed here: ablations"),
+        ({"sedes": [0]}, "sedes = [0]", "unknown key; allowed here: backbones"),
         ({"finetune": {"lamda": 1}}, "finetune.lamda = 1", "unknown key"),
-        ({"finetune": {"lambdas": [0, -0.1]}}, "finetune.lambdas[1] = -0.1", "at least 0"),
         ({"finetune": {"lr": "1e-5"}}, "finetune.lr = '1e-5'", "write 1.0e-5"),
+        ({"finetune": {"lr": math.inf}}, "finetune.lr = inf", "a finite number"),
         ({"finetune": {"distance": "l1"}}, "finetune.distance = 'l1'", "one of ['mse', 'relative', 'cosine']"),
-        ({"recipes": {"mine": {"lamda": 1}}}, "recipes.mine.lamda = 1", "unknown key; allowed here: accumulate"),
-        ({"recipes": {"mine": {"times": "groups", "stride": 60}}}, "recipes.mine.stride = 60", "2 to sampling.steps = 50"),
-        ({"recipes": {"mine": {"trains": "all"}}}, "recipes.mine.trains = 'all'", "one of ['unet', 'lora', 'decoder']"),
-        ({"recipe_table": {"rows": [{"recipe": "x", "stride": 5}]}}, "recipe_table.rows[0].recipe = 'x'", "a name from recipes"),
-        ({"recipe_table": {"rows": [{"keys": 60}]}}, "recipe_table.rows[0].keys = 60", "at most sampling.steps"),
-        ({"recipe_table": {"rows": [{"keys": 5, "stride": 5}]}}, "recipe_table.rows[0] = {'keys': 5, 'stride': 5}", "not both"),
-        ({"ablations": {"plans": [{"stride": 60}, {"stride": 5}]}}, "ablations.plans[0].stride = 60", "at most sampling.steps"),
-        ({"sampling": {"strides": [5, 0]}}, "sampling.strides[1] = 0", "at least 1"),
-        ({"sampling": {"fcr_strides": [60]}}, "sampling.fcr_strides[0] = 60", "at most sampling.steps = 50"),
-        ({"sampling": {"shard": 30}}, "sampling.shard = 30", "a multiple of sampling.batch = 20"),
+        ({"finetune": {"max_delta": 1000}}, "finetune.max_delta = 1000", "below 1000"),
         ({"finetune": {"gpus": 4, "accumulate": 6}}, "finetune.gpus = 4", "must divide the accumulate of lambda0, 6"),
         ({"finetune": {"optimizer": "sgd"}}, "finetune.optimizer = 'sgd'", "one of ['adamw', 'adamw8bit']"),
-        ({"backbone": "sd99"}, "backbone = 'sd99'", "one of ['animatediff', 'openjourney', 'pocket', 'sd15',"),
-        ({"data": {"eval": "cocoa"}}, "data.eval = 'cocoa'", "one of ['artbench', 'coco', "),
-        ({"data": {"eval": "coco"}}, "data.eval = 'coco'", "set data.sources.coco to the files that docs/data.md names"),
-        ({"data": {"train": "laion", "sources": {"laion": "x"}}}, "data.train = 'laion'", "set data.laion"),
-        ({"data": {"eval": "partiprompts"}}, "data.eval = 'partiprompts'", "has prompts alone"),
-        ({"data": {"sources": {"noto": "x"}}}, "data.sources.noto = 'x'", "no data set that reads files"),
-        ({"data": {"laion": {"images": 0}}}, "data.laion = {'images': 0}", "required: ['images', 'min_aesthetic'"),
-        ({"ablations": {"plans": [{"stride": 5}]}}, "ablations.plans = [{'stride': 5}]", "needs two different samplers"),
+        ({"recipes": {"mine": {"lamda": 1}}}, "recipes.mine.lamda = 1", "unknown key; allowed here: accumulate"),
+        ({"recipes": {"mine": {"trains": "all"}}}, "recipes.mine.trains = 'all'", "one of ['unet', 'lora', 'decoder']"),
+        ({"recipes": {"../x": {"lam": 1}}}, "recipes = ", "letters, digits"),
+        ({"recipes": {"relative": {"stride": 60}}}, "recipes.relative.stride = 60", "2 to sampling.steps = 50"),
+        (exp1({"stride": 10, "lam": [0, -0.1]}), "experiments.exp1.rows[2].lam[1] = -0.1", "at least 0"),
+        (exp1({"stride": 10, "lam": [math.nan]}), "experiments.exp1.rows[2].lam[0] = nan", "a finite number"),
+        (exp1({"recipe": "x", "stride": 5}), "experiments.exp1.rows[2].recipe = 'x'", "a name from recipes, base or all"),
+        (exp1({"lam": 0.1, "recipe": "control"}), "experiments.exp1.rows[2]", "either lam or recipe"),
+        (exp1({"keys": 60}), "experiments.exp1.rows[2]", "keys = 60: must be at most the sampling steps, 50"),
+        (exp1({"stride": [10, 0]}), "experiments.exp1.rows[2].stride[1] = 0", "at least 1"),
+        (exp1({"keys": 5, "stride": 5}), "experiments.exp1.rows[2]", "not both"),
+        (exp1({"cut": 2}), "experiments.exp1.rows[2]", "needs a stride or key steps"),
+        (exp1({"stride": 5, "cutt": 2}), "experiments.exp1.rows[2].cutt = 2", "unknown key; allowed here: backbone, cut"),
+        (exp1({"keys": "49ls"}), "experiments.exp1.rows[2]", "no key steps named '49ls': choose one of ['50ls']"),
+        (exp1({"steps": 10, "name": "../x"}), "experiments.exp1.rows[2].name = '../x'", "letters, digits"),
+        (exp1({"scheduler": "ddpm"}), "experiments.exp1.rows[2]", "scheduler = 'ddpm': must be one of ['ddim', "),
+        (exp1({"stride": 5, "live": True, "nodes": 2}), "experiments.exp1.rows[2]", "no decoder can be left out"),
+        (exp1(goal="FD-4"), "experiments.exp1.goal = 'FD-4'", "add a row with this sampler on pocket and twemoji/clean"),
+        ({"experiments": {"exp1": {"rows": [{"stride": 5}]}}}, "experiments.exp1.rows = 'pocket'", "add the row `uncached`"),
+        ({"experiments": {"exp1": {"backbones": ["sd15"]}}}, "experiments.exp1.backbones[0] = 'sd15'", "a name from backbones"),
+        ({"experiments": {"exp1": {"datasets": ["noto"]}}}, "experiments.exp1.datasets[0] = 'noto'", "a name from datasets"),
+        ({"experiments": {"exp1": {"scenarios": ["fog"]}}}, "experiments.exp1.scenarios[0] = 'fog'", "a name from scenarios"),
+        ({"experiments": {"exp1": {"cost": {"batches": [1, 200]}}}}, "experiments.exp1.cost.batches[1] = 200", "at most datasets"),
+        ({"experiments": {"recipes": {"cost": {"shown": 8}}}}, "experiments.recipes.cost.shown = 8", "[1, 20]"),
+        ({"experiments": {"ablations": {"prompts": 101}}}, "experiments.ablations.prompts = 101", "datasets.twemoji.prompts = 100"),
+        ({"sampling": {"shard": 30}}, "sampling.shard = 30", "a multiple of sampling.batch = 20"),
+        ({"sampling": {"scheduler": "x"}}, "sampling.scheduler = 'x'", "one of ['ddim'"),
+        ({"sampling": {"twin_prompts": 101}}, "sampling.twin_prompts = 101", "at most datasets.twemoji.prompts = 100"),
+        ({"run": ["exp9"]}, "run[0] = 'exp9'", "a name from experiments"),
+        ({"backbones": {"sd99": {"train": "twemoji"}}}, "backbones.sd99 = 'sd99'", "one of ['animatediff', 'openjourney', 'pocket'"),
+        ({"backbones": {"pocket": {"source": "nowhere"}}}, "backbones.pocket.source = 'nowhere'", "no such folder"),
+        ({"backbones": {"pocket": {"train": "coco"}}}, "backbones.pocket.train = 'coco'", "add coco to datasets"),
+        ({"datasets": {"cocoa": {}}}, "datasets.cocoa = {}", "one of ['artbench', 'coco', "),
+        ({"datasets": {"coco": {}}}, "datasets.coco = {}", "set datasets.coco.source to the files that docs/data.md names"),
+        ({"datasets": {"laion": {"source": "x"}}}, "datasets.laion = {'source': 'x'}", "set datasets.laion.download"),
+        ({"datasets": {"noto": {"source": "x"}}}, "datasets.noto.source = 'x'", "comes with a package"),
+        ({"datasets": {"laion": {"download": {"images": 0}}}}, "datasets.laion.download = {'images': 0}", "required: ['images', "),
+        ({"datasets": {"twemoji": {"prompts": 207}}}, "datasets.twemoji.prompts = 207", "286 held-out concepts, and key_search takes 80"),
         (
-            {"ablations": {"plans": [{"stride": 5}, {"stride": 5}]}},
-            "ablations.plans = [{'stride': 5}, {'stride': 5}]",
-            "two different",
+            {"datasets": {"partiprompts": {"source": "x", "prompts": 9}}, "experiments": {"exp1": {"datasets": ["partiprompts"]}}},
+            "experiments.exp1.datasets[0] = 'partiprompts'",
+            "has prompts alone",
         ),
-        ({"ablations": {"recipes": ["cosine"]}}, "ablations.recipes = ['cosine']", "needs the recipe control"),
-        ({"recipe_table": {"rows": [{"stride": 10}]}}, "sampling.strides[0] = 5", "add a row {stride: 5} to recipe_table.rows"),
-        ({"sampling": {"strides": [4, 10]}}, "sampling.strides[0] = 4", "add a row {stride: 4} to recipe_table.rows"),
-        ({"plane": {"cuts": [1, 2]}}, "plane.cuts = [1, 2]", "must contain 0: others are compared with FD-5"),
-        ({"plane": {"nodes": [2]}}, "plane.nodes = [2]", "must contain all"),
-        ({"plane": {"reuse": ["linear"]}}, "plane.reuse = ['linear']", "must contain hold"),
         (
-            {"metrics": {"extractor": "dinov2"}},
-            "metrics.sets[2] = 'class_score'",
-            "logits, which metrics.extractor = 'dinov2' does",
+            {"backbones": SD21, **exp1({"recipe": "rollout", "stride": 10}, backbones=["sd21"])},
+            "recipes.rollout = ",
+            "needs trajectories, which a backbone that predicts v_prediction (sd21) does not have",
         ),
-        ({"metrics": {"extractor": "clip"}}, "metrics.extractor = 'clip'", "one of ['dinov2', 'effnet', 'inception']"),
-        ({"metrics": {"image_text": "blip"}}, "metrics.image_text = 'blip'", "one of ['lit', 'clip']"),
-        ({"metrics": {"sets": ["kid", "fid"]}}, "metrics.sets[1] = 'fid'", "one of ['kid', 'frechet', "),
-        ({"metrics": {"weights": {"vgg": "x"}}}, "metrics.weights.vgg = 'x'", "unknown key; allowed here: clip, dinov2"),
-        ({"efficiency": {"batches": [1, 200]}}, "efficiency.batches[1] = 200", "at most data.prompts = 100"),
-        ({"recipe_table": {"batches": [101]}}, "recipe_table.batches[0] = 101", "at most data.prompts = 100"),
-        ({"plane": {"prompts": 10}}, "plane.batch = 20", "at most plane.prompts = 10"),
-        ({"plane": {"prompts": 101}}, "plane.prompts = 101", "at most data.prompts = 100"),
-        ({"ablations": {"prompts": 101}}, "ablations.prompts = 101", "at most data.prompts = 100"),
-        ({"sampling": {"twin_prompts": 101}}, "sampling.twin_prompts = 101", "at most data.prompts = 100"),
-        ({"metrics": {"variance_images": 101}}, "metrics.variance_images = 101", "at most data.prompts = 100"),
-        ({"recipes": {"base": {"lam": 1}}}, "recipes.base = {'lam': 1}", "choose another name"),
-        ({"recipes": {"lambda0.10": {"lam": 1}}}, "recipes.lambda0.10 = {'lam': 1}", "choose another name"),
+        ({"metrics": {"extractor": "dinov2"}}, "metrics.sets[2] = 'class_score'", "logits, which metrics.extractor = 'dinov2' does"),
+        ({"metrics": {"variance_images": 101}}, "metrics.variance_images = 101", "at most datasets.twemoji.prompts = 100"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(change, key, allowed):
     text = message(change)
-    assert text.startswith(f"config key {key}: ") and allowed in text
-
-
-def test_the_rows_of_the_table_carry_the_names_of_the_literature():
-    assert list(variations_of(DEFAULT)) == [
-        "uncached-50", "DDIM-35", "DDIM-10", "DPM++20", "FD-5", "FD-10",
-        "FCR(0)-FD-10", "FCR(0.05)-FD-10", "FCR(0.10)-FD-10", "FCR(0.20)-FD-10",
-    ]  # fmt: skip
-
-
-def test_a_lambda_has_one_name_that_reads_back():
-    assert [lambda_name(x) for x in (0, 0.05, 0.1, 0.125, 3)] == ["0", "0.05", "0.10", "0.125", "3.00"]
-    assert all(re.fullmatch(r"[0-9.e-]+", lambda_name(x)) and float(lambda_name(x)) == x for x in (1e-7, 0.3, 12.5))
-
-
-def test_delta_counts_training_steps_or_sampling_steps():
-    assert max_delta_in_train_steps(DEFAULT) == 10
-    assert max_delta_in_train_steps(merged(DEFAULT, {"finetune": {"delta_unit": "sampling_steps"}})) == 200
-
-
-def test_a_baseline_of_another_file_can_be_left_out():
-    config = merged(DEFAULT, {"baselines": {"DDIM-35": None}})
-    check(config, sorted(BACKBONES), sorted(DATASETS))
-    assert variations_of(DEFAULT).keys() - variations_of(config).keys() == {"DDIM-35"}
-
-
-def test_a_fine_tune_that_ends_before_its_first_mini_validation_is_not_validated():
-    tunes = fine_tunes_of(merged(DEFAULT, {"finetune": {"steps": 40, "validate_every": 50}}))
-    assert not tunes["lambda0.10"].validated and "--validate-every=50" not in tunes["lambda0.10"].arguments
-    assert tunes["control"].validated and "--validate-every=50" in tunes["control"].arguments
-    assert fine_tunes_of(merged(DEFAULT, {"finetune": {"steps": 50, "validate_every": 50}}))["lambda0.10"].validated
+    assert text.startswith(f"config key {key}") and allowed in text, text

@@ -12,19 +12,25 @@ from fcr_core.training.training_set import EncodedSet
 from ..unets import built
 
 STEPS = 12
+
+
+def recipe_of(**fields) -> Recipe:
+    return Recipe.from_config(fields)
+
+
 RECIPES = {
     "control": Recipe(),
     "plan": Recipe(lam=0.1),
-    "groups": Recipe(lam=0.1, times="groups", stride=4),
-    "rollout": Recipe(lam=0.1, source="rollout", stride=4, blocks=("mid", "down.1")),
+    "groups": recipe_of(lam=0.1, times="groups", stride=4),
+    "rollout": recipe_of(lam=0.1, source="rollout", stride=4, blocks=("mid", "down.1")),
     "preserve": Recipe(lam=1.0, preserve=10.0),
     "min-SNR": Recipe(min_snr=5.0),
-    "decoding": Recipe(decoding=1.0, stride=4),
-    "decoding, linear, nodes": Recipe(decoding=1.0, stride=4, cut=1, reuse="linear", nodes=2),
-    "cut": Recipe(lam=0.5, cut=1),
-    "decoder": Recipe(denoise=0.0, decoding=1.0, stride=4, cut=1, trains="decoder"),
-    "decoder, linear": Recipe(denoise=0.0, decoding=1.0, stride=3, cut=1, reuse="linear", trains="decoder"),
-    "LoRA": Recipe(lam=0.1, decoding=1.0, stride=4, trains="lora"),
+    "decoding": recipe_of(decoding=1.0, stride=4),
+    "decoding, linear, nodes": recipe_of(decoding=1.0, stride=4, cut=1, reuse="linear", nodes=2),
+    "cut": recipe_of(lam=0.5, cut=1),
+    "decoder": recipe_of(denoise=0.0, decoding=1.0, stride=4, cut=1, trains="decoder"),
+    "decoder, linear": recipe_of(denoise=0.0, decoding=1.0, stride=3, cut=1, reuse="linear", trains="decoder"),
+    "LoRA": recipe_of(lam=0.1, decoding=1.0, stride=4, trains="lora"),
 }
 
 
@@ -105,7 +111,7 @@ def test_the_base_model_preserves_itself(scheduler, data, trajectories):
 
 
 def test_the_sum_is_that_of_the_weighted_terms(scheduler, data, trajectories):
-    recipe = Recipe(denoise=0.5, lam=2.0, preserve=3.0, decoding=4.0, stride=4)
+    recipe = recipe_of(denoise=0.5, lam=2.0, preserve=3.0, decoding=4.0, stride=4)
     parts, loss = built_loss(scheduler, data, trajectories, recipe)
     with torch.no_grad():
         parts.unet.conv_out.weight.add_(0.1)

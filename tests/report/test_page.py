@@ -14,9 +14,10 @@ from selenium.webdriver.common.keys import Keys
 
 from ..browser import CHROMIUM, DRIVER, Browser
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver: apt-get install chromium-driver"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver: apt-get install chromium-driver"),
+]
 
 TEN_MB = 10_000_000
 

@@ -7,12 +7,13 @@ import torch
 from PIL import Image
 
 from fcr_core.sampling import samples as sampling
-from fcr_core.sampling.samples import Sampler, initial_noise, noise_seed, sample_to_folder
+from fcr_core.sampling.samples import initial_noise, noise_seed, sample_to_folder
 
+from ..samplers import sampler
 from ..workspace import contents
 
 PROMPTS = pd.DataFrame({"prompt_id": [f"p{i}" for i in range(5)], "prompt": ["red apple", "cat face", "flag", "sun", "person"]})
-SAMPLER = Sampler("ddim", 4, 2, 3.0)
+SAMPLER = sampler("ddim", 4, stride=2)
 
 
 def test_noise_depends_on_prompt_and_seed_alone():
@@ -70,9 +71,9 @@ def test_a_killed_run_goes_on_and_ends_byte_identical(pocket_pipe, folders, tmp_
 def test_chosen_key_steps_are_those_of_a_stride_where_they_coincide(pocket_pipe):
     noise = initial_noise(["a", "b"], 0, (4, 16, 16))
     samplers = [
-        Sampler("ddim", 6, 3, 3.0),
-        Sampler("ddim", 6, None, 3.0, keys=(0, 3)),
-        Sampler("ddim", 6, None, 3.0, keys=(0, 4)),
+        sampler("ddim", 6, stride=3),
+        sampler("ddim", 6, keys=[0, 3]),
+        sampler("ddim", 6, keys=[0, 4]),
     ]
     strided, chosen, others = (sampling.sample_latents(pocket_pipe, ["sun", "flag"], noise, s) for s in samplers)
     assert torch.equal(strided, chosen) and not torch.equal(strided, others)

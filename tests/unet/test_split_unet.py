@@ -99,11 +99,12 @@ def test_an_unknown_cut_is_refused():
         SplitUNet(image_unet(), 2)
 
 
+@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
 @torch.no_grad()
-def test_both_callables_compile_to_one_graph_each():
+def test_both_callables_compile_to_one_graph_each(backend):
     unet, x = image_unet().eval(), torch.randn(2, 4, 8, 8)
     plain, compiled = SplitUNet(unet), SplitUNet(unet)
-    compiled.compile(fullgraph=True)
+    compiled.compile(fullgraph=True, backend=backend)
     expected, features = plain.whole(x, T, text(2))
     prediction, same = compiled.whole(x, T, text(2))
     torch.testing.assert_close(prediction, expected, rtol=1e-4, atol=1e-5)

@@ -8,6 +8,8 @@ from fcr_core.cost.flops import count_unet_flops
 
 from ..workspace import ROOT, Workspace
 
+pytestmark = pytest.mark.slow
+
 
 def test_cost_is_measured_at_every_size_asked_for_in_a_table_of_its_own(tmp_path):
     workspace = Workspace.create(tmp_path / "fcr")

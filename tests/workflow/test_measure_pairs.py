@@ -9,8 +9,10 @@ import pytest
 
 from fcr_core.features import stlpips_alex
 from fcr_core.metrics import latent_mse
-from fcr_core.sampling.samples import Sampler, sample_to_folder
+from fcr_core.sampling.samples import sample_to_folder
 from workflow_scripts import measure_pairs
+
+from ..samplers import sampler
 
 
 @pytest.fixture
@@ -19,8 +21,8 @@ def arguments(pocket_pipe, tmp_path) -> SimpleNamespace:
     prompts = pd.DataFrame({"prompt_id": list("abcde"), "prompt": ["a cat", "a dog", "a tree", "a car", "a boat"]})
     folders = {name: tmp_path / name for name in ("cached", "own", "base")}
     for (name, folder), count in zip(folders.items(), (5, 3, 5), strict=True):
-        sampler = Sampler("ddim", 3, 3 if name == "cached" else 1, 3.0)
-        sample_to_folder(pocket_pipe, prompts.head(count), sampler, 0, 5, tmp_path / f"{name}.partial", folder)
+        drawn = sampler("ddim", 3, **({"stride": 3} if name == "cached" else {}))
+        sample_to_folder(pocket_pipe, prompts.head(count), drawn, 0, 5, tmp_path / f"{name}.partial", folder)
     lists = {"samples": [folders["cached"]], "own": [folders["own"]], "base": [folders["base"]]}
     return SimpleNamespace(**lists, seeds=[0], device="cpu", code="", out=tmp_path / "pairs.parquet")
 

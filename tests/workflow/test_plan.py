@@ -11,6 +11,8 @@ from workflow_scripts.dag import build_dag
 
 from ..workspace import ROOT
 
+pytestmark = pytest.mark.slow
+
 SMOKE = "config/smoke.yaml"
 
 

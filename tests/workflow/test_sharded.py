@@ -1,6 +1,10 @@
 """Sampling in shards by the real DAG: the samples of one job byte for byte, and the same reruns; images that are not kept."""
 
+import pytest
+
 from ..workspace import Workspace, contents
+
+pytestmark = pytest.mark.slow
 
 SAMPLES = "results/samples/FD-3/twemoji/clean/seed0"
 

@@ -12,6 +12,8 @@ from fcr_core.data import load
 
 from ..workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 FINE_TUNE = "results/finetune/pocket/lambda0.10/seed0"
 WEIGHTS = f"{FINE_TUNE}/unet/diffusion_pytorch_model.safetensors"
 

@@ -7,6 +7,8 @@ import pytest
 
 from ..workspace import ROOT, Workspace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "target",

@@ -15,8 +15,9 @@ import pytest
 
 from ..workspace import ROOT, Workspace, contents, readme_blocks
 
-FCR = "results/samples/FCR(0.10)-FD-3/twemoji/clean/seed0"
-FINETUNE = "results/finetune/pocket/lambda0.10/seed0"
+FCR = "results/samples/pocket/lambda0.10@twemoji/FD-3/twemoji/clean/seed0"
+FINETUNE = "results/finetune/pocket/twemoji/lambda0.10/seed0"
+# What follows from any measurement.
 TABLES = {"table": 1, "plot_tradeoff": 1, "build_report": 1, "explain_columns": 1}
 
 
@@ -62,6 +63,7 @@ def test_the_main_command_writes_table_verdicts_and_figures(ran):
         assert (ran.folder / "results" / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_recipes_are_judged_by_the_same_dag(ran):
     result = ran.bash("snakemake --cores 2 results/recipe_table.csv results/figures/recipe_samples.png")
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
@@ -75,6 +77,7 @@ def test_recipes_are_judged_by_the_same_dag(ran):
     assert "All met by:" in (ran.folder / "results" / "criteria.md").read_text()
 
 
+@pytest.mark.slow
 def test_metrics_that_ask_for_captions_are_measured_in_the_space_of_the_image_text_score(edited):
     config = edited.read_config()
     config["metrics"]["sets"] += ["cmmd", "joint_precision_recall", "prompt_precision_recall"]
@@ -91,6 +94,7 @@ def test_metrics_that_ask_for_captions_are_measured_in_the_space_of_the_image_te
     assert (table["cmmd_v_lit"] > table["cmmd_v_lit_real"]).all()
 
 
+@pytest.mark.slow
 def test_the_ablation_grid_is_measured_by_the_same_dag(ran):
     result = ran.bash("snakemake --cores 2 results/figures/ablation_grid.png")
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
@@ -105,6 +109,7 @@ def test_the_ablation_grid_is_measured_by_the_same_dag(ran):
     assert blocks["all"] == pytest.approx(blocks.drop("all").mean()) and (fits["n_models"] == 4).all()
 
 
+@pytest.mark.slow
 def test_the_sampler_plane_is_drawn_by_the_same_dag(ran):
     result = ran.bash("snakemake --cores 2 results/figures/sampler_plane.png")
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
@@ -120,6 +125,7 @@ def test_the_sampler_plane_is_drawn_by_the_same_dag(ran):
     assert (plane["ms"] > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", readme_blocks()[1:])
 def test_every_command_of_the_readme_runs_verbatim(ran, block):
     if block.strip() == "make test":
@@ -132,11 +138,13 @@ def test_a_second_call_runs_nothing(ran):
     assert ran.planned() == {}
 
 
+@pytest.mark.slow
 def test_touching_everything_reruns_nothing(ran):
     ran.bash("find . -path ./.snakemake -prune -o -path ./.venv -prune -o -type f -print0 | xargs -0 touch")
     assert ran.planned() == {}
 
 
+@pytest.mark.slow
 def test_moving_the_checkout_reruns_nothing(ran):
     moved = Workspace(ran.folder.with_name("moved"))
     ran.folder.rename(moved.folder)
@@ -146,6 +154,7 @@ def test_moving_the_checkout_reruns_nothing(ran):
         moved.folder.rename(ran.folder)
 
 
+@pytest.mark.slow
 def test_a_comment_reruns_nothing(edited):
     edited.edit("fcr_core/finetuning/consistency.py", "Distance = ", "# why\nDistance = ")
     assert edited.planned() == {}
@@ -159,16 +168,19 @@ def test_editing_the_loss_reruns_the_fine_tunes_and_what_follows(edited):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_editing_a_metric_reruns_that_metric_and_the_tables(edited):
     edited.edit("fcr_core/metrics/kid.py", "base * base * base", "base * base")
     assert edited.planned() == {"measure_set": 6, "measure_real": 1, **TABLES}
 
 
+@pytest.mark.slow
 def test_editing_statistics_reruns_the_tables_only(edited):
     edited.edit("fcr_core/statistics/intervals.py", "0.975", "0.995")
     assert edited.planned() == TABLES
 
 
+@pytest.mark.slow
 def test_what_changes_no_result_reruns_nothing(edited):
     config = edited.read_config()
     config["finetune"]["checkpoint_every"], config["sampling"]["batch"] = 1, 8
@@ -176,6 +188,7 @@ def test_what_changes_no_result_reruns_nothing(edited):
     assert edited.planned() == {}
 
 
+@pytest.mark.slow
 def test_a_new_lambda_runs_only_the_new_jobs(edited):
     config = edited.read_config()
     config["finetune"]["lambdas"].append(0.4)
@@ -223,6 +236,7 @@ def kill_snakemake(folder: Path) -> None:
             os.kill(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_killed_in_a_fine_tune_and_in_a_sampling_job_it_ends_byte_identical(ran):
     before = contents(ran.folder / "results" / "samples", without="run.json")
     table = pd.read_csv(ran.folder / "results" / "exp1_table.csv")
@@ -248,6 +262,7 @@ def test_killed_in_a_fine_tune_and_in_a_sampling_job_it_ends_byte_identical(ran)
     assert ran.planned() == {}
 
 
+@pytest.mark.slow
 def test_snakemakes_own_report_has_captions_and_labels_without_a_network(ran):
     result = ran.bash("https_proxy=http://127.0.0.1:9 snakemake --cores 1 --report results/snakemake_report.html")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -256,6 +271,7 @@ def test_snakemakes_own_report_has_captions_and_labels_without_a_network(ran):
         assert said in report, said
 
 
+@pytest.mark.slow
 def test_lint_is_clean(ran):
     result = ran.bash("snakemake --lint")
     assert result.returncode == 0, result.stdout + result.stderr
