@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "training": {"backbones", "data", "jobs"},
     "finetuning": {"backbones", "caching", "data", "experiment", "sampling", "training", "unet"},
     "tables": {"experiment", "jobs", "metrics", "statistics"},
-    "figures": {"metrics", "tables"},
+    "figures": {"experiment", "tables"},
     "cards": {"backbones", "experiment", "metrics", "tables"},
     "report": {"data", "experiment", "figures", "metrics", "statistics", "tables"},
 }
