@@ -13,6 +13,7 @@ from fcr_core.experiment import rows
 from fcr_core.backbones.registry import BACKBONES
 from fcr_core.backbones.weights_hash import content_hash, remembered_hash
 from fcr_core.jobs.code_hash import code_hash, package_versions
+from fcr_core.jobs.local_server import LocalServer, wanted
 from fcr_core.experiment.schema import ConfigError, check
 from fcr_core.experiment.rules import IN_IMAGE_TEXT_SPACE
 from fcr_core.data import DATASETS
@@ -65,7 +66,28 @@ include: "rules/common.smk"
 
 
 # glibc gives every large tensor back to the kernel and takes it again: 10 % of a UNet pass on a CPU. Harmless elsewhere.
-shell.prefix("export MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; set -euo pipefail; ")
+# Of progress bars, once a second is enough for a log.
+JOB_ENVIRONMENT = {
+    "MALLOC_MMAP_THRESHOLD_": "4000000000",
+    "MALLOC_TRIM_THRESHOLD_": "8000000000",
+    "TQDM_MININTERVAL": "1",
+}
+shell.prefix(f"export {' '.join(f'{name}={value}' for name, value in JOB_ENVIRONMENT.items())}; set -euo pipefail; ")
+
+JOB_SERVER = LocalServer()
+
+
+onstart:
+    if wanted(workflow):
+        JOB_SERVER.start(JOB_ENVIRONMENT)
+
+
+onsuccess:
+    JOB_SERVER.stop()
+
+
+onerror:
+    JOB_SERVER.stop()
 
 
 rule all:

@@ -17,8 +17,6 @@ rule measure_base:
         uncached=BASE_UNCACHED,
     log:
         "logs/measure_base.log",
-    benchmark:
-        "results/benchmarks/measure_base.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -39,10 +37,10 @@ rule measure_base:
         guidance=config["sampling"]["guidance"],
         device=config["device"],
     shell:
-        "python -m workflow_scripts.measure_cell --pipeline {params.pipeline:q} --data {params.data:q} --prompts {input.prompts:q}"
+        "{RUN} measure_cell --pipeline {params.pipeline:q} --data {params.data:q} --prompts {input.prompts:q}"
         " --keep-uncached {output.uncached:q} --count {params.n_prompts} --plans {params.plans:q} --deltas {params.deltas}"
         " --steps {params.steps} --guidance {params.guidance} --device {params.device}"
-        " --code {params.code} --threads {threads} --out {output.cell:q} 2>&1 | tee {log:q}"
+        " --code {params.code} --threads {threads} --out {output.cell:q} &> {log:q}"
 
 
 rule measure_cell:
@@ -55,8 +53,6 @@ rule measure_cell:
         CELL,
     log:
         "logs/measure_cell/{recipe}_seed{seed}.log",
-    benchmark:
-        "results/benchmarks/measure_cell/{recipe}_seed{seed}.tsv"
     wildcard_constraints:
         recipe=one_of(config["recipes"]),
     conda:
@@ -80,10 +76,10 @@ rule measure_cell:
         guidance=config["sampling"]["guidance"],
         device=config["device"],
     shell:
-        "python -m workflow_scripts.measure_cell --pipeline {params.pipeline:q} {params.unet:q} --base {input.base:q}"
+        "{RUN} measure_cell --pipeline {params.pipeline:q} {params.unet:q} --base {input.base:q}"
         " --data {params.data:q} --prompts {input.prompts:q} --count {params.n_prompts} --plans {params.plans:q}"
         " --deltas {params.deltas} --steps {params.steps} --guidance {params.guidance} --device {params.device}"
-        " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule ablation_tables:
@@ -105,8 +101,6 @@ rule ablation_tables:
         ),
     log:
         "logs/ablation_tables.log",
-    benchmark:
-        "results/benchmarks/ablation_tables.tsv"
     conda:
         ENV
     params:
@@ -116,8 +110,8 @@ rule ablation_tables:
         ),
         plan=rows.ablation_goal(config),
     shell:
-        "python -m workflow_scripts.ablation_tables --cells {params.cells:q} --plan {params.plan}"
-        " --mechanism {output.mechanism:q} --fit {output.fit:q} --out {output.table:q} 2>&1 | tee {log:q}"
+        "{RUN} ablation_tables --cells {params.cells:q} --plan {params.plan}"
+        " --mechanism {output.mechanism:q} --fit {output.fit:q} --out {output.table:q} &> {log:q}"
 
 
 rule plot_ablations:
@@ -140,8 +134,6 @@ rule plot_ablations:
         ),
     log:
         "logs/plot_ablations.log",
-    benchmark:
-        "results/benchmarks/plot_ablations.tsv"
     conda:
         ENV
     params:
@@ -149,6 +141,6 @@ rule plot_ablations:
         plan=rows.ablation_goal(config),
         delta=max(config["ablations"]["deltas"]),
     shell:
-        "python -m workflow_scripts.plot_ablations --ablations {input.table:q} --mechanism {input.mechanism:q} --fit {input.fit:q}"
+        "{RUN} plot_ablations --ablations {input.table:q} --mechanism {input.mechanism:q} --fit {input.fit:q}"
         " --plan {params.plan} --delta {params.delta} --mechanism-figure {output.mechanism:q} --out {output.grid:q}"
-        " 2>&1 | tee {log:q}"
+        " &> {log:q}"

@@ -8,8 +8,6 @@ rule pretrain_vae:
         "results/pretrain/vae_only/model_index.json",
     log:
         "logs/pretrain_vae.log",
-    benchmark:
-        "results/benchmarks/pretrain_vae.tsv"
     conda:
         ENV
     threads: workflow.cores
@@ -23,8 +21,8 @@ rule pretrain_vae:
         out=subpath(output[0], parent=True),
         settings="--steps 1700 --batch 32 --lr 1e-3 --seed 0",
     shell:
-        "python -m workflow_scripts.pretrain_vae --data {params.data:q} {params.settings}"
-        " --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN} pretrain_vae --data {params.data:q} {params.settings}"
+        " --threads {threads} --out {params.out:q} &> {log:q}"
 
 
 use rule encode_data as encode_for_pretraining with:
@@ -35,8 +33,6 @@ use rule encode_data as encode_for_pretraining with:
         "results/pretrain/train_set.safetensors",
     log:
         "logs/encode_for_pretraining.log",
-    benchmark:
-        "results/benchmarks/encode_for_pretraining.tsv"
     params:
         weights="",
         pipeline=subpath(input.pipeline, parent=True),
@@ -51,8 +47,6 @@ rule pretrain_unet:
         "results/pretrain/trained/model_index.json",
     log:
         "logs/pretrain_unet.log",
-    benchmark:
-        "results/benchmarks/pretrain_unet.tsv"
     conda:
         ENV
     threads: workflow.cores
@@ -66,8 +60,8 @@ rule pretrain_unet:
         out=subpath(output[0], parent=True),
         settings="--steps 8400 --batch 128 --lr 8e-4 --seed 0",
     shell:
-        "python -m workflow_scripts.pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
-        " --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN} pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
+        " --threads {threads} --out {params.out:q} &> {log:q}"
 
 
 rule backbone_card:
@@ -80,8 +74,6 @@ rule backbone_card:
         "results/pretrain/pocket/README.md",
     log:
         "logs/backbone_card.log",
-    benchmark:
-        "results/benchmarks/backbone_card.tsv"
     conda:
         ENV
     threads: workflow.cores
@@ -94,5 +86,5 @@ rule backbone_card:
         data=subpath(input.data, parent=True),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m workflow_scripts.backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
-        " --reference {input.reference:q} --lit {input.lit:q} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN} backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
+        " --reference {input.reference:q} --lit {input.lit:q} --threads {threads} --out {params.out:q} &> {log:q}"

@@ -1,5 +1,8 @@
 # What the rules share: files by name, and the rows that are sampled.
 
+# Runs a script of the workflow, in the job server if there is one.
+RUN = "python -m fcr_core.jobs.client"
+
 SET_METRICS = config["metrics"]["sets"]
 # The network whose features judge sets of images; the space of images and captions, and whose features it takes.
 EXTRACTOR = config["metrics"]["extractor"]

@@ -14,8 +14,6 @@ rule download_laion:
         "results/laion/stats.json",
     log:
         "logs/download_laion.log",
-    benchmark:
-        "results/benchmarks/download_laion.tsv"
     conda:
         ENV
     resources:
@@ -28,8 +26,8 @@ rule download_laion:
             f"--{key.replace('_', '-')}={value}" for key, value in config["data"]["laion"].items() if key != "workers"
         ],
     shell:
-        "python -m workflow_scripts.download_laion --metadata {input:q} {params.settings:q} --workers {resources.workers}"
-        " --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN} download_laion --metadata {input:q} {params.settings:q} --workers {resources.workers}"
+        " --out {params.out:q} &> {log:q}"
 
 
 rule prepare_data:
@@ -39,8 +37,6 @@ rule prepare_data:
         "results/data/{dataset}/prompts.parquet",
     log:
         "logs/prepare_data/{dataset}.log",
-    benchmark:
-        "results/benchmarks/prepare_data/{dataset}.tsv"
     conda:
         ENV
     params:
@@ -51,8 +47,8 @@ rule prepare_data:
         size=[f"--size={config['data']['size']}"] if "size" in config["data"] else [],
         out=subpath(output[0], parent=True),
     shell:
-        "python -m workflow_scripts.prepare_data --dataset {wildcards.dataset} {params.source:q} {params.size}"
-        " --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN} prepare_data --dataset {wildcards.dataset} {params.source:q} {params.size}"
+        " --out {params.out:q} &> {log:q}"
 
 
 rule select_prompts:
@@ -62,8 +58,6 @@ rule select_prompts:
         "results/prompts/{dataset}.parquet",
     log:
         "logs/select_prompts/{dataset}.log",
-    benchmark:
-        "results/benchmarks/select_prompts/{dataset}.tsv"
     conda:
         ENV
     params:
@@ -73,8 +67,8 @@ rule select_prompts:
         evaluated=0,
         key="data.prompts",
     shell:
-        "python -m workflow_scripts.select_prompts --data {params.data:q} --count {params.n_prompts} --evaluated {params.evaluated}"
-        " --key {params.key} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} select_prompts --data {params.data:q} --count {params.n_prompts} --evaluated {params.evaluated}"
+        " --key {params.key} --out {output:q} &> {log:q}"
 
 
 # Held-out concepts that are not evaluated: key steps are chosen on them. The last, so that more evaluation prompts change nothing.
@@ -83,8 +77,6 @@ use rule select_prompts as select_search_prompts with:
         "results/prompts/{dataset}-key_search.parquet",
     log:
         "logs/select_search_prompts/{dataset}.log",
-    benchmark:
-        "results/benchmarks/select_search_prompts/{dataset}.tsv"
     params:
         code=script("select_prompts"),
         data=subpath(input[0], parent=True),
@@ -100,8 +92,6 @@ rule encode_data:
         f"results/train_set/{BACKBONE}/{{dataset}}.safetensors",
     log:
         "logs/encode_data/{dataset}.log",
-    benchmark:
-        "results/benchmarks/encode_data/{dataset}.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -117,5 +107,5 @@ rule encode_data:
         images=TRAIN_IMAGES,
         device=config["device"],
     shell:
-        "python -m workflow_scripts.encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
-        " --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
+        " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"

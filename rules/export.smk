@@ -10,8 +10,6 @@ rule export_model:
         "results/export/{recipe}/seed{seed}/README.md",
     log:
         "logs/export_model/{recipe}_seed{seed}.log",
-    benchmark:
-        "results/benchmarks/export_model/{recipe}_seed{seed}.tsv"
     conda:
         ENV
     params:
@@ -27,6 +25,6 @@ rule export_model:
         names=lambda wildcards: next(iter(export_rows(wildcards.recipe).values()), []),
         out=subpath(output[0], parent=True),
     shell:
-        "python -m workflow_scripts.export_model --fine-tune {params.fine_tune:q} --recipe {params.recipe:q} --pipeline {params.pipeline:q}"
+        "{RUN} export_model --fine-tune {params.fine_tune:q} --recipe {params.recipe:q} --pipeline {params.pipeline:q}"
         " --licence {params.licence:q} --task {params.task} --data {params.data} --name {wildcards.recipe:q}-seed{wildcards.seed}"
-        " {params.numbers:q} --rows {params.names:q} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        " {params.numbers:q} --rows {params.names:q} --threads {threads} --out {params.out:q} &> {log:q}"

@@ -21,8 +21,6 @@ rule sample_trajectories:
         f"results/trajectories/{BACKBONE}/{{purpose}}.safetensors",
     log:
         "logs/sample_trajectories/{purpose}.log",
-    benchmark:
-        "results/benchmarks/sample_trajectories/{purpose}.tsv"
     wildcard_constraints:
         purpose="|".join(TRAJECTORIES),
     conda:
@@ -47,9 +45,9 @@ rule sample_trajectories:
         guidance=config["sampling"]["guidance"],
         device=config["device"],
     shell:
-        "python -m workflow_scripts.sample_trajectories --pipeline {params.pipeline:q} {params.source:q}"
+        "{RUN} sample_trajectories --pipeline {params.pipeline:q} {params.source:q}"
         " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} {params.ends} --guidance {params.guidance} --device {params.device}"
-        " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule finetune:
@@ -61,8 +59,6 @@ rule finetune:
         f"results/finetune/{BACKBONE}/{{recipe}}/seed{{seed}}/unet/diffusion_pytorch_model.safetensors",
     log:
         "logs/finetune/{recipe}_seed{seed}.log",
-    benchmark:
-        "results/benchmarks/finetune/{recipe}_seed{seed}.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -92,13 +88,14 @@ rule finetune:
     # One process a GPU. Chosen here and not in `params`: with more GPUs at hand no fine-tune need run again.
     shell:
         "if [ {resources.gpu} -lt {resources.wanted} ]; then"
-        " echo 'config key finetune.gpus = {resources.wanted}: allow them, with --resources gpu={resources.wanted}' >&2; exit 1; fi;"
-        " launch=python; if [ {resources.gpu} -gt 1 ]; then"
-        " launch='python -m workflow_scripts.with_gpus {resources.gpu} torchrun --standalone --nproc-per-node {resources.gpu}'; fi;"
+        " echo 'config key finetune.gpus = {resources.wanted}: allow them, with --resources gpu={resources.wanted}' > {log:q}; exit 1; fi;"
+        " launch='{RUN} {params.script}'; if [ {resources.gpu} -gt 1 ]; then"
+        " launch='python -m workflow_scripts.with_gpus {resources.gpu} torchrun --standalone --nproc-per-node {resources.gpu}"
+        " -m workflow_scripts.{params.script}'; fi;"
         # Several nodes: docs/cluster.md.
-        " if [ ${{SLURM_NTASKS:-1}} -gt 1 ]; then launch='srun python'; fi;"
-        " $launch -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} {params.data:q}"
+        " if [ ${{SLURM_NTASKS:-1}} -gt 1 ]; then launch='srun python -m workflow_scripts.{params.script}'; fi;"
+        " $launch --pipeline {params.pipeline:q} {params.data:q}"
         " {params.trajectories:q} --recipe {params.recipe:q} {params.training:q} --sampling-steps {params.sampling_steps}"
         " --checkpoint-every {resources.checkpoint_every}"
         " {params.pretraining:q} --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"
-        " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        " --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"

@@ -9,8 +9,6 @@ rule real_features:
         "results/features/{extractor}/real/{dataset}/{split}.npz",
     log:
         "logs/real_features/{extractor}_{dataset}_{split}.log",
-    benchmark:
-        "results/benchmarks/real_features/{extractor}_{dataset}_{split}.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -23,8 +21,8 @@ rule real_features:
         data=subpath(input.data, parent=True),
         extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
     shell:
-        "python -m workflow_scripts.extract_real_features --data {params.data:q} --split {wildcards.split}"
-        " {params.extractor:q} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} extract_real_features --data {params.data:q} --split {wildcards.split}"
+        " {params.extractor:q} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule train_lit:
@@ -35,8 +33,6 @@ rule train_lit:
         "results/lit/{dataset}.npz",
     log:
         "logs/train_lit/{dataset}.log",
-    benchmark:
-        "results/benchmarks/train_lit/{dataset}.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -48,8 +44,8 @@ rule train_lit:
         data=subpath(input.data, parent=True),
         steps=config["metrics"]["lit_steps"],
     shell:
-        "python -m workflow_scripts.train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
+        " --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule sample_features:
@@ -61,8 +57,6 @@ rule sample_features:
         "results/features/{extractor}/samples/{variation}.npz",
     log:
         "logs/sample_features/{extractor}_{variation}.log",
-    benchmark:
-        "results/benchmarks/sample_features/{extractor}_{variation}.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -76,8 +70,8 @@ rule sample_features:
         seeds=SEEDS,
         extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
     shell:
-        "python -m workflow_scripts.extract_features --samples {params.samples:q} --seeds {params.seeds}"
-        " {params.extractor:q} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} extract_features --samples {params.samples:q} --seeds {params.seeds}"
+        " {params.extractor:q} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule measure_set:
@@ -89,8 +83,6 @@ rule measure_set:
         "results/metrics/{metric}/{variation}.parquet",
     log:
         "logs/measure_set/{metric}_{variation}.log",
-    benchmark:
-        "results/benchmarks/measure_set/{metric}_{variation}.tsv"
     wildcard_constraints:
         metric="|".join(SET_METRICS),
     conda:
@@ -105,8 +97,8 @@ rule measure_set:
         seeds=SEEDS,
         space=lambda wildcards, input: [f"{SPACE_ARGUMENT}={file}" for file in input.get("space", [])],
     shell:
-        "python -m workflow_scripts.measure_set --metric {wildcards.metric} --features {input.features:q}"
-        " --reference {input.reference:q} {params.space:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} measure_set --metric {wildcards.metric} --features {input.features:q}"
+        " --reference {input.reference:q} {params.space:q} --seeds {params.seeds} --out {output:q} &> {log:q}"
 
 
 rule text_features:
@@ -117,8 +109,6 @@ rule text_features:
         "results/features/{extractor}/texts/{dataset}.npz",
     log:
         "logs/text_features/{extractor}_{dataset}.log",
-    benchmark:
-        "results/benchmarks/text_features/{extractor}_{dataset}.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -130,8 +120,8 @@ rule text_features:
         versions=VERSIONS,
         extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
     shell:
-        "python -m workflow_scripts.extract_text_features --prompts {input.data:q} {params.extractor:q}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} extract_text_features --prompts {input.data:q} {params.extractor:q}"
+        " --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule measure_image_text:
@@ -143,8 +133,6 @@ rule measure_image_text:
         "results/metrics/image_text/{variation}.parquet",
     log:
         "logs/measure_image_text/{variation}.log",
-    benchmark:
-        "results/benchmarks/measure_image_text/{variation}.tsv"
     conda:
         ENV
     params:
@@ -152,8 +140,8 @@ rule measure_image_text:
         space=SPACE_ARGUMENT,
         seeds=SEEDS,
     shell:
-        "python -m workflow_scripts.measure_image_text --features {input.features:q} --twins {input.twins:q}"
-        " {params.space} {input.space:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} measure_image_text --features {input.features:q} --twins {input.twins:q}"
+        " {params.space} {input.space:q} --seeds {params.seeds} --out {output:q} &> {log:q}"
 
 
 rule measure_pairs:
@@ -166,8 +154,6 @@ rule measure_pairs:
         "results/metrics/pairs/{variation}.parquet",
     log:
         "logs/measure_pairs/{variation}.log",
-    benchmark:
-        "results/benchmarks/measure_pairs/{variation}.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -184,8 +170,8 @@ rule measure_pairs:
         seeds=SEEDS,
         device=config["device"],
     shell:
-        "python -m workflow_scripts.measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
-        " --seeds {params.seeds} --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
+        " --seeds {params.seeds} --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule measure_variance:
@@ -197,8 +183,6 @@ rule measure_variance:
         "results/metrics/feature_variance/{model}.parquet",
     log:
         "logs/measure_variance/{model}.log",
-    benchmark:
-        "results/benchmarks/measure_variance/{model}.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -217,9 +201,9 @@ rule measure_variance:
         seeds=SEEDS,
         device=config["device"],
     shell:
-        "python -m workflow_scripts.measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q}"
+        "{RUN} measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q}"
         " --data {params.data:q} --prompts {input.prompts:q} --count {params.n_images} --deltas {params.deltas}"
-        " --seeds {params.seeds} --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " --seeds {params.seeds} --device {params.device} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule measure_real:
@@ -231,8 +215,6 @@ rule measure_real:
         "results/metrics/real.parquet",
     log:
         "logs/measure_real.log",
-    benchmark:
-        "results/benchmarks/measure_real.tsv"
     conda:
         ENV
     # NumPy's: Snakemake tells its libraries the job's threads.
@@ -245,8 +227,8 @@ rule measure_real:
         metrics=SET_METRICS,
         space=SPACE_ARGUMENT,
     shell:
-        "python -m workflow_scripts.measure_real --metrics {params.metrics} --reference {input.reference:q}"
-        " --image-text-reference {input.image_text_reference:q} {params.space} {input.space:q} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} measure_real --metrics {params.metrics} --reference {input.reference:q}"
+        " --image-text-reference {input.image_text_reference:q} {params.space} {input.space:q} --out {output:q} &> {log:q}"
 
 
 rule measure_efficiency:
@@ -257,8 +239,6 @@ rule measure_efficiency:
         "results/metrics/efficiency/{table}{at}.parquet",
     log:
         "logs/measure_efficiency/{table}{at}.log",
-    benchmark:
-        "results/benchmarks/measure_efficiency/{table}{at}.tsv"
     conda:
         ENV
     # All cores: nothing may run beside a timing.
@@ -286,6 +266,6 @@ rule measure_efficiency:
         size=lambda wildcards: [f"--size={int(wildcards.at[1:-2])}"] if wildcards.at else [],
         device=config["device"],
     shell:
-        "python -m workflow_scripts.measure_efficiency --pipeline {params.pipeline:q} --prompts {input.prompts:q}"
+        "{RUN} measure_efficiency --pipeline {params.pipeline:q} --prompts {input.prompts:q}"
         " --samplers {params.samplers:q} --keys {params.key_steps:q} --guidance {params.guidance} --batches {params.batches} --repeats {params.repeats}"
-        " {params.size} --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " {params.size} --device {params.device} --threads {threads} --out {output:q} &> {log:q}"

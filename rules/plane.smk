@@ -14,8 +14,6 @@ rule sampler_plane:
         ),
     log:
         "logs/sampler_plane.log",
-    benchmark:
-        "results/benchmarks/sampler_plane.tsv"
     conda:
         ENV
     # All cores: nothing may run beside a timing.
@@ -36,9 +34,9 @@ rule sampler_plane:
         goal=f"FD-{config['plane']['strides'][0]}",
         device=config["device"],
     shell:
-        "python -m workflow_scripts.sampler_plane --pipeline {params.pipeline:q} {params.pictures:q} --prompts {input.prompts:q} --plane {params.plane:q}"
+        "{RUN} sampler_plane --pipeline {params.pipeline:q} {params.pictures:q} --prompts {input.prompts:q} --plane {params.plane:q}"
         " --steps {params.steps} --guidance {params.guidance} --goal {params.goal} --device {params.device}"
-        " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        " --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule plot_plane:
@@ -53,12 +51,10 @@ rule plot_plane:
         ),
     log:
         "logs/plot_plane.log",
-    benchmark:
-        "results/benchmarks/plot_plane.tsv"
     conda:
         ENV
     params:
         code=script("plot_plane"),
         goal=f"FD-{config['plane']['strides'][0]}",
     shell:
-        "python -m workflow_scripts.plot_plane --table {input:q} --goal {params.goal} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} plot_plane --table {input:q} --goal {params.goal} --out {output:q} &> {log:q}"

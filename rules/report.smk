@@ -21,8 +21,6 @@ rule build_report:
         "results/{page}.html",
     log:
         "logs/build_report/{page}.log",
-    benchmark:
-        "results/benchmarks/build_report/{page}.tsv"
     conda:
         ENV
     params:
@@ -43,7 +41,7 @@ rule build_report:
         ],
         cells=lambda wildcards: json.dumps(CELLS_OF if ablations_of(wildcards.page) else {}),
     shell:
-        "python -m workflow_scripts.build_report --rows {params.rows:q} --models {params.models:q} --title {params.title:q}"
+        "{RUN} build_report --rows {params.rows:q} --models {params.models:q} --title {params.title:q}"
         " --goal {params.goal} --uncached {params.uncached} --table {input.table:q} --criteria {params.criteria:q}"
         " --efficiency {input.efficiency:q} --real {input.real:q} --data {params.data:q} --more {params.more:q}"
-        " --cells {params.cells:q} {params.ablations:q} --out {output:q} 2>&1 | tee {log:q}"
+        " --cells {params.cells:q} {params.ablations:q} --out {output:q} &> {log:q}"

@@ -9,8 +9,6 @@ rule search_key_steps:
         f"results/key_steps/{BACKBONE}/{{sampler}}.json",
     log:
         "logs/search_key_steps/{sampler}.log",
-    benchmark:
-        "results/benchmarks/search_key_steps/{sampler}.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -27,8 +25,8 @@ rule search_key_steps:
         plan=lambda wildcards: rows.reuse_json(KEYED[wildcards.sampler]),
         device=config["device"],
     shell:
-        "python -m workflow_scripts.search_key_steps --pipeline {params.pipeline:q} --trajectories {input:q} --count {params.n_keys}"
-        " --plan {params.plan:q} --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} search_key_steps --pipeline {params.pipeline:q} --trajectories {input:q} --count {params.n_keys}"
+        " --plan {params.plan:q} --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule sample:
@@ -42,8 +40,6 @@ rule sample:
         images=IMAGES_KEPT(directory(f"{SAMPLES}/images")),
     log:
         "logs/sample/{variation}_seed{seed}.log",
-    benchmark:
-        "results/benchmarks/sample/{variation}_seed{seed}.tsv"
     conda:
         ENV
     threads: config["threads"]
@@ -68,10 +64,10 @@ rule sample:
         device=config["device"],
         out=subpath(output[0], parent=True),
     shell:
-        "python -m workflow_scripts.sample --pipeline {params.pipeline:q} {params.unet:q} {params.pictures:q}"
+        "{RUN} sample --pipeline {params.pipeline:q} {params.unet:q} {params.pictures:q}"
         " --prompts {input.prompts:q} --start {params.start} --count {params.n_prompts}"
         " --sampler {params.sampler:q} {params.key_steps:q} --guidance {params.guidance} --seed {wildcards.seed} --batch {resources.batch} --device {params.device}"
-        " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        " --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"
 
 
 # With config key sampling.shard a job draws so many prompts, and the folder that others read is put together from them.
@@ -85,8 +81,6 @@ if SHARD:
             temp(directory(f"results/sample_shards/{{variation}}/{EVAL}/clean/seed{{seed}}/{{start}}")),
         log:
             "logs/sample_shard/{variation}_seed{seed}_{start}.log",
-        benchmark:
-            "results/benchmarks/sample_shard/{variation}_seed{seed}_{start}.tsv"
         params:
             start=lambda wildcards: wildcards.start,
             n_prompts=lambda wildcards: min(SHARD, prompts_drawn(wildcards.variation) - int(wildcards.start)),
@@ -104,12 +98,10 @@ if SHARD:
             images=IMAGES_KEPT(directory(f"{SAMPLES}/images")),
         log:
             "logs/merge_samples/{variation}_seed{seed}.log",
-        benchmark:
-            "results/benchmarks/merge_samples/{variation}_seed{seed}.tsv"
         conda:
             ENV
         params:
             code=script("merge_samples"),
             out=subpath(output[0], parent=True),
         shell:
-            "python -m workflow_scripts.merge_samples --shards {input:q} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+            "{RUN} merge_samples --shards {input:q} --threads {threads} --out {params.out:q} &> {log:q}"

@@ -24,8 +24,6 @@ rule table:
         ),
     log:
         "logs/table/{table}.log",
-    benchmark:
-        "results/benchmarks/table/{table}.tsv"
     conda:
         ENV
     params:
@@ -35,9 +33,9 @@ rule table:
         goal=GOAL,
         uncached=UNCACHED,
     shell:
-        "python -m workflow_scripts.table --rows {params.rows:q} --efficiency {input.efficiency:q} --real {input.real:q}"
+        "{RUN} table --rows {params.rows:q} --efficiency {input.efficiency:q} --real {input.real:q}"
         " --title {params.title:q} --goal {params.goal} --uncached {params.uncached} --out {output.table:q}"
-        " --readable {output.readable:q} --criteria {output.criteria:q} 2>&1 | tee {log:q}"
+        " --readable {output.readable:q} --criteria {output.criteria:q} &> {log:q}"
 
 
 rule cost_table:
@@ -52,8 +50,6 @@ rule cost_table:
         ),
     log:
         "logs/cost_table/{size}px.log",
-    benchmark:
-        "results/benchmarks/cost_table/{size}px.tsv"
     wildcard_constraints:
         size=r"\d+",
     conda:
@@ -63,8 +59,8 @@ rule cost_table:
         goal=VARIATIONS[GOAL].sampler,
         uncached=VARIATIONS[UNCACHED].sampler,
     shell:
-        "python -m workflow_scripts.cost_table --efficiency {input:q} --goal {params.goal} --uncached {params.uncached}"
-        " --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} cost_table --efficiency {input:q} --goal {params.goal} --uncached {params.uncached}"
+        " --out {output:q} &> {log:q}"
 
 
 rule explain_columns:
@@ -74,15 +70,13 @@ rule explain_columns:
         "results/README.md",
     log:
         "logs/explain_columns.log",
-    benchmark:
-        "results/benchmarks/explain_columns.tsv"
     conda:
         ENV
     params:
         code=script("explain_columns"),
         batches=sorted({batch for clock in CLOCK.values() for batch in clock["batches"]}),
     shell:
-        "python -m workflow_scripts.explain_columns --table {input:q} --batches {params.batches} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} explain_columns --table {input:q} --batches {params.batches} --out {output:q} &> {log:q}"
 
 
 # The stopping rule: what fails to preserve quality here is left out of what follows, by `preserving_rows`.
@@ -106,8 +100,6 @@ checkpoint recipe_criteria:
         readable="results/criteria.md",
     log:
         "logs/recipe_criteria.log",
-    benchmark:
-        "results/benchmarks/recipe_criteria.tsv"
     conda:
         ENV
     params:
@@ -122,9 +114,9 @@ checkpoint recipe_criteria:
         ),
         goal=GOAL,
     shell:
-        "python -m workflow_scripts.recipe_criteria --rows {params.rows:q} --decoders {params.decoders:q}"
+        "{RUN} recipe_criteria --rows {params.rows:q} --decoders {params.decoders:q}"
         " --efficiency {input.efficiency:q} --goal {params.goal} --readable {output.readable:q} --out {output.table:q}"
-        " 2>&1 | tee {log:q}"
+        " &> {log:q}"
 
 
 rule plot_tradeoff:
@@ -140,8 +132,6 @@ rule plot_tradeoff:
         ),
     log:
         "logs/plot_tradeoff/{table}.log",
-    benchmark:
-        "results/benchmarks/plot_tradeoff/{table}.tsv"
     conda:
         ENV
     params:
@@ -149,8 +139,8 @@ rule plot_tradeoff:
         goal=GOAL,
         batch=lambda wildcards: DRAWN_BATCH[wildcards.table],
     shell:
-        "python -m workflow_scripts.plot_tradeoff --table {input.table:q} --real {input.real:q} --goal {params.goal} --batch {params.batch}"
-        " --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} plot_tradeoff --table {input.table:q} --real {input.real:q} --goal {params.goal} --batch {params.batch}"
+        " --out {output:q} &> {log:q}"
 
 
 rule plot_samples:
@@ -167,8 +157,6 @@ rule plot_samples:
         ),
     log:
         "logs/plot_samples/{table}.log",
-    benchmark:
-        "results/benchmarks/plot_samples/{table}.tsv"
     conda:
         ENV
     params:
@@ -177,5 +165,5 @@ rule plot_samples:
         data=subpath(input.data, parent=True),
         names=lambda wildcards, input: variations_in(input.samples),
     shell:
-        "python -m workflow_scripts.plot_samples --samples {params.samples:q} --names {params.names:q} --data {params.data:q}"
-        " --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN} plot_samples --samples {params.samples:q} --names {params.names:q} --data {params.data:q}"
+        " --out {output:q} &> {log:q}"

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from fcr_core.jobs.packages import give_free
+
 
 def adamw8bit(parameters: list[torch.nn.Parameter], **options: Any) -> torch.optim.Optimizer:
     """AdamW whose two moments take a byte each in place of four (Dettmers et al., 2022, arXiv 2110.02861).
@@ -14,6 +16,7 @@ def adamw8bit(parameters: list[torch.nn.Parameter], **options: Any) -> torch.opt
     That is 5.2 GB less for the UNet of SD v1.5. Tensors below 4,096 values keep theirs in float32. Raises `ValueError`
     without the package.
     """
+    give_free("bitsandbytes")
     try:
         from bitsandbytes.optim import AdamW8bit  # seconds to import, wanted by few
     except ModuleNotFoundError as error:
