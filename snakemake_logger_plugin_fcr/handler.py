@@ -21,7 +21,7 @@ SHOWN_LINES = 15
 # What Snakemake 9 says of itself at every run, by how it begins.
 ROUTINE = (
     "Assuming unrestricted shared filesystem", "Building DAG of jobs", "Complete log(s)", "Conda environments: ignored",
-    "Config file ", "DAG of jobs will be updated", "Execute ", "Finished jobid", "Group jobs: inactive", "Job counts",
+    "Config file ", "DAG of jobs will be updated", "Execute ", "Exiting because a job execution failed", "Finished jobid", "Group jobs: inactive", "Job counts",
     "Provided ", "Rules claiming more threads", "Select jobs to execute", "Singularity containers: ignored",
     "Storing output in storage", "Updating checkpoint dependencies", "Using shell", "Waiting at most", "host: ",
 )  # fmt: skip
@@ -124,5 +124,5 @@ class LogHandler(LogHandlerBase):
 def is_routine(record: LogRecord) -> bool:
     """What tells a user nothing: how Snakemake goes about it, and its own words for the end of a job."""
     message = str(record.msg or "")
-    failed_command = getattr(record, "exception", None) == "CalledProcessError"
+    failed_command = message.startswith("RuleException:\nCalledProcessError in file")
     return not message.strip() or message.startswith(ROUTINE) or failed_command

@@ -40,7 +40,8 @@ class LiveLines:
 
     def lines(self) -> Table:
         table, now = Table.grid(padding=(0, 1)), time.time()
-        for job in list(self.run.running.values()):
+        # As many as the terminal has lines for, beside the one for the whole.
+        for job in list(self.run.running.values())[: self.console.height - 2]:
             progress = last_progress(tail(job.log))
             elapsed, left = now - job.started, progress and progress.left
             table.add_row(str(job), bar(progress and progress.share), clock(elapsed, left))

@@ -22,21 +22,20 @@ ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "
 }
 # diffusers asks at import whether there is a GPU: of NVML, since a process that has started CUDA cannot be forked.
 NO_CUDA_YET = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
-LOGS = Path("logs")
-
 
 class LocalServer:
     """Starts with `start`. Ends, when its jobs have ended, with `stop` or with this process, however that ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Path = Path("logs")) -> None:
+        self.logs = logs
         self.process: subprocess.Popen | None = None
 
     def start(self, environment: dict[str, str]) -> None:
         """Clients of this process's environment find it from now on; those that come before it is ready wait."""
         # Short: the path of a socket has at most 107 bytes.
         folder = tempfile.mkdtemp(prefix="fcr-", dir="/tmp")
-        LOGS.mkdir(exist_ok=True)
-        with socket.socket(socket.AF_UNIX) as listener, (LOGS / "job_server.log").open("a") as log:
+        self.logs.mkdir(exist_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener, (self.logs / "job_server.log").open("a") as log:
             listener.bind(f"{folder}/jobs")
             listener.listen(128)
             self.process = subprocess.Popen(
@@ -51,7 +50,7 @@ class LocalServer:
         """Let the server end and write what this process took beside the jobs: with a server, shells and clients too."""
         if self.process is None:
             return
-        with (LOGS / "snakemake.log").open("a") as log:
+        with (self.logs / "snakemake.log").open("a") as log:
             print(Usage.now(), file=log)
         assert self.process.stdin is not None
         self.process.stdin.close()
