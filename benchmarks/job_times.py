@@ -33,8 +33,9 @@ def by_rule(found: list[tuple[str, Usage]]) -> pd.DataFrame:
     last = table.index.isin(ORCHESTRATION)
     table = pd.concat([table[~last].sort_values("cpu_minutes", ascending=False), table[last]])
     # Snakemake and the server live beside the jobs: their minutes on the clock are no further ones.
-    total = table[[rule not in ORCHESTRATION for rule in table.index]]
-    table.loc["all"] = [total["jobs"].sum(), total["minutes"].sum(), *table[["cpu_minutes", "start_minutes"]].sum(), table["peak_mb"].max()]
+    beside = table.index.isin(ORCHESTRATION)
+    clock, cpu = table.loc[~beside, ["jobs", "minutes"]].sum(), table[["cpu_minutes", "start_minutes"]].sum()
+    table.loc["all"] = [*clock, *cpu, table["peak_mb"].max()]
     table[["minutes", "cpu_minutes"]] /= 60
     table["start_share"] = (100 * table.pop("start_minutes") / 60 / table["cpu_minutes"]).round(1).astype(str) + " %"
     return table

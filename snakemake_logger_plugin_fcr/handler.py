@@ -21,7 +21,8 @@ SHOWN_LINES = 15
 # What Snakemake 9 says of itself at every run, by how it begins.
 ROUTINE = (
     "Assuming unrestricted shared filesystem", "Building DAG of jobs", "Complete log(s)", "Conda environments: ignored",
-    "Config file ", "DAG of jobs will be updated", "Execute ", "Exiting because a job execution failed", "Finished jobid", "Group jobs: inactive", "Job counts",
+    "Config file ", "DAG of jobs will be updated", "Execute ", "Exiting because a job execution failed", "Finished jobid",
+    "Group jobs: inactive", "Job counts",
     "Provided ", "Rules claiming more threads", "Select jobs to execute", "Singularity containers: ignored",
     "Storing output in storage", "Updating checkpoint dependencies", "Using shell", "Waiting at most", "host: ",
 )  # fmt: skip

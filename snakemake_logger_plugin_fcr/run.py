@@ -43,7 +43,7 @@ class Run:
     def end(self, number: int, now: float) -> tuple[Job, float] | None:
         """The job and its seconds; nothing if its start was not told."""
         job = self.running.pop(number, None)
-        return job and (job, now - job.started)
+        return (job, now - job.started) if job else None
 
     def seconds_left(self, now: float) -> float | None:
         """Seconds of the jobs to come, each as long as others of its rule were, at as many at a time as there were so far.
@@ -58,7 +58,8 @@ class Run:
         if not ended or so_far <= 0:
             return None
         usual = defaultdict(lambda: mean(ended), {rule: mean(took) for rule, took in self.took.items()})
-        begun = Counter({rule: len(took) for rule, took in self.took.items()}) + Counter(job.rule for job in self.running.values())
+        begun = Counter(job.rule for job in self.running.values())
+        begun.update({rule: len(took) for rule, took in self.took.items()})
         work = sum(usual[rule] * count for rule, count in (self.planned - begun).items())
         work += sum(max(0.0, usual[job.rule] - (now - job.started)) for job in self.running.values())
         return work * (now - self.started) / so_far

@@ -23,6 +23,7 @@ ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "
 # diffusers asks at import whether there is a GPU: of NVML, since a process that has started CUDA cannot be forked.
 NO_CUDA_YET = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
 
+
 class LocalServer:
     """Starts with `start`. Ends, when its jobs have ended, with `stop` or with this process, however that ends."""
 
@@ -61,8 +62,8 @@ class LocalServer:
 def wanted(workflow: Any) -> bool:
     """Whether the jobs of this Snakemake run here, in its own environment, and are worth a server.
 
-    Not on a cluster or in a job of one, not with `--touch`, not in environments that Snakemake makes (`--sdm`), not where forks of
-    a process with many libraries are unsafe (macOS).
+    Not on a cluster or in a job of one, not with `--touch`, not in environments that Snakemake makes (`--sdm`), not where
+    forks of a process with many libraries are unsafe (macOS).
     """
     here = sys.platform == "linux" and workflow.local_exec and not workflow.touch and workflow.is_main_process
     own = not workflow.deployment_settings.deployment_method

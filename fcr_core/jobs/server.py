@@ -173,7 +173,10 @@ def received(connection: socket.socket) -> Request | None:
     head, streams, _, _ = socket.recv_fds(connection, NUMBER, maxfds=3)
     wanted = int.from_bytes(head)
     text = connection.recv(wanted, socket.MSG_WAITALL)
-    return Request(*marshal.loads(text), streams) if text and len(text) == wanted else None
+    if not text or len(text) < wanted:
+        return None
+    script, arguments, folder, environment = marshal.loads(text)
+    return Request(script, arguments, folder, environment, list(streams))
 
 
 def become(request: Request) -> None:

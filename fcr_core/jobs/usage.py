@@ -41,7 +41,7 @@ class Usage(NamedTuple):
     @classmethod
     def read(cls, text: str) -> list[Usage]:
         """Those that a log holds."""
-        return [cls(*map(float, found[:3]), int(found[3])) for found in LINE.findall(text)]
+        return [cls(float(wall), float(cpu), float(start), int(memory)) for wall, cpu, start, memory in LINE.findall(text)]
 
     def __str__(self) -> str:
         return f"took {self.wall:.2f} s, CPU {self.cpu:.2f} s ({self.start:.2f} s to start), memory {self.memory_mb} MB"

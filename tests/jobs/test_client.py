@@ -55,7 +55,8 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.holder = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(folder / "logs")], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", HOLDER, str(folder / "logs")], cwd=ROOT, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         )  # fmt: skip
         assert self.holder.stdout
@@ -103,8 +104,9 @@ def alive(pid: int) -> bool:
 
 def test_a_job_has_its_clients_arguments_folder_environment_streams_and_threads(server, scripts):
     out, err = started(scripts, "tell", server.address, TELL).communicate("typed")
-    told = [[str(scripts / "workflow_scripts/tell.py"), "--x", "a b"], str(scripts), "so", "typed", [2], server.process.pid, "__main__"]
-    assert json.loads(out) == told and err == "to stderr\n"
+    arguments = [str(scripts / "workflow_scripts/tell.py"), "--x", "a b"]
+    assert json.loads(out) == [arguments, str(scripts), "so", "typed", [2], server.process.pid, "__main__"]
+    assert err == "to stderr\n"
 
 
 def test_without_a_server_a_job_runs_in_its_own_process(scripts):
@@ -124,8 +126,9 @@ def test_a_client_ends_as_its_job_does(ending, says, here, server, scripts):
 
 
 def test_the_code_is_read_anew_for_each_job(server, scripts):
+    say = "from workflow_scripts.part import WORD\nprint(WORD)"
     (scripts / "workflow_scripts" / "part.py").write_text("WORD = 'old'")
-    assert started(scripts, "say", server.address, "from workflow_scripts.part import WORD\nprint(WORD)").communicate()[0] == "old\n"
+    assert started(scripts, "say", server.address, say).communicate()[0] == "old\n"
     (scripts / "workflow_scripts" / "part.py").write_text("WORD = 'new'")
     assert started(scripts, "say", server.address).communicate()[0] == "new\n"
 
@@ -180,9 +183,10 @@ def test_samples_are_bit_identical_with_and_without_the_server_and_the_log_says_
     sampler = '{"scheduler": "ddim", "steps": 4, "stride": 2}'
     found = {}
     for address in ("", server.address):
-        arguments = ["--pipeline", "models/pocket", "--prompts", prompts, "--count", 2, "--sampler", sampler, "--guidance", 3, "--seed", 0]
+        fixed = ["--pipeline", "models/pocket", "--count", "2", "--guidance", "3", "--seed", "0"]
         result = subprocess.run(
-            [sys.executable, "-m", "fcr_core.jobs.client", "sample", *map(str, arguments), "--out", str(tmp_path / "out")],
+            [sys.executable, "-m", "fcr_core.jobs.client", "sample", *fixed,
+             "--prompts", str(prompts), "--sampler", sampler, "--out", str(tmp_path / "out")],
             cwd=ROOT, env={**os.environ, "FCR_JOB_SERVER": address, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
