@@ -22,6 +22,7 @@ from fcr_core.experiment.schema import check
 from fcr_core.features.registry import IMAGE_TEXT_SPACES
 from fcr_core.jobs.code_hash import code_hash, package_versions
 from fcr_core.jobs.files import written_once
+from fcr_core.jobs.local_server import LocalServer, wanted
 
 # The jobs of a DAG are made to stay: looking through them for garbage was a quarter of the time that 20,000 took.
 gc.set_threshold(1_000_000)
@@ -65,8 +66,8 @@ SEEDS = config["seeds"]
 GPUS = int(config["device"] == "cuda")
 VERSIONS = package_versions("torch", "diffusers", "transformers", "numpy")
 ENV = "../envs/environment.yaml"
-# How a rule starts its script.
-RUN = "python -m workflow_scripts."
+# Runs a script of the workflow, in the job server if there is one.
+RUN = "python -m fcr_core.jobs.client"
 
 
 include: "rules/common.smk"
@@ -88,7 +89,28 @@ wildcard_constraints:
 
 
 # glibc gives every large tensor back to the kernel and takes it again: 10 % of a UNet pass on a CPU. Harmless elsewhere.
-shell.prefix("export MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; set -euo pipefail; ")
+# Progress bars write to logs, for which once a second is enough.
+JOB_ENVIRONMENT = {
+    "MALLOC_MMAP_THRESHOLD_": "4000000000",
+    "MALLOC_TRIM_THRESHOLD_": "8000000000",
+    "TQDM_MININTERVAL": "1",
+}
+shell.prefix(f"export {' '.join(f'{name}={value}' for name, value in JOB_ENVIRONMENT.items())}; set -euo pipefail; ")
+
+JOB_SERVER = LocalServer()
+
+
+onstart:
+    if wanted(workflow):
+        JOB_SERVER.start(JOB_ENVIRONMENT)
+
+
+onsuccess:
+    JOB_SERVER.stop()
+
+
+onerror:
+    JOB_SERVER.stop()
 
 
 include: "rules/data.smk"

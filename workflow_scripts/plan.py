@@ -17,6 +17,7 @@ import pandas as pd
 from fcr_core.backbones.registry import BACKBONES
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.jobs.files import write_json
+from fcr_core.jobs.usage import usage_of_log
 from fcr_core.planning.job_costs import cost_of
 from fcr_core.planning.network_costs import network_costs, tokens_of
 from fcr_core.planning.peak_memory import Networks, PeakMemory, finetune_memory, loading_memory, sampling_memory
@@ -62,8 +63,8 @@ def rules_table(jobs: list[PlannedJob], dag: Dag) -> pd.DataFrame:
     rows = []
     for planned, job in zip(jobs, dag.jobs, strict=True):
         row = {"rule": planned.rule, "jobs": 1, "GPU" if planned.holds_gpu else "CPU": planned.hours}
-        if job.benchmark and (file := Path(str(job.benchmark))).exists():
-            row |= {"measured": pd.read_csv(file, sep="\t")["s"].iloc[-1] / 3600, "planned for those": planned.hours}
+        if job.log and (usage := usage_of_log(Path(str(job.log[0])))):
+            row |= {"measured": usage.wall / 3600, "planned for those": planned.hours}
         rows.append(row)
     table = pd.DataFrame(rows).groupby("rule").sum(min_count=1)
     table = table.loc[table.filter(regex="PU$").sum(axis=1).sort_values(ascending=False).index]

@@ -88,7 +88,9 @@ def test_the_card_says_where_it_comes_from_and_what_it_took(base, tmp_path):
 def test_backbones_of_other_parts_are_put_together_by_fcr_core(tmp_path):
     def lines(location: str, trains: str) -> str:
         decoding = {"denoise": 0, "decoding": 1, "cut": 2} if trains == "decoder" else {}
-        return FineTuned(tmp_path, Recipe.from_config({"trains": trains} | decoding), location, "MIT", "text2image", "x").loading("me/mine")
+        return FineTuned(tmp_path, Recipe.from_config({"trains": trains} | decoding), location, "MIT", "text2image", "x").loading(
+            "me/mine"
+        )
 
     assert 'load_pipeline("models/pocket", unet="me/mine/unet")' in lines("models/pocket", "unet")
     assert 'load_pipeline("a/b+lora:c/d")' in lines("a/b+lora:c/d", "lora")

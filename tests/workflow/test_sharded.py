@@ -57,7 +57,9 @@ def test_images_that_are_not_kept_go_when_all_have_read_them(tmp_path):
     config = workspace.read_config()
     config["sampling"]["keep_images"] = False
     workspace.write_config(config)
-    targets = "results/features/effnet/pocket/base/FD-3/twemoji/clean.npz results/metrics/pairs/pocket/base/FD-3/twemoji/clean.parquet"
+    targets = (
+        "results/features/effnet/pocket/base/FD-3/twemoji/clean.npz results/metrics/pairs/pocket/base/FD-3/twemoji/clean.parquet"
+    )
     ran = workspace.bash(f"snakemake --cores 2 {targets}")
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     assert not list((workspace.folder / "results" / "samples").rglob("*.png"))
