@@ -100,7 +100,8 @@ def fetched(load: Callable[..., Any], repository: Repository | None, key: str = 
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
             f"cannot load {repository}: set {key} in its entry of the config section backbones to a folder that holds it, "
-            f"or run once with access to the hub (without HF_HUB_OFFLINE) so that it is downloaded and kept on this machine ({reason})"
+            "or run once with access to the hub (without HF_HUB_OFFLINE) so that it is downloaded and kept on this machine "
+            f"({reason})"
         ) from error
 
 
