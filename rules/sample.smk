@@ -101,7 +101,7 @@ rule sample:
     shell:
         "{RUN} sample --pipeline {params.pipeline:q} {params.trained:q} {params.pictures:q} --prompts {input.prompts:q}"
         " --start {params.start} --count {params.n_prompts} --sampler {params.sampler:q} {params.key_steps:q}"
-        " --scenario {params.scenario:q} --prefix {params.prefix:q} --noise {params.noise:q} --seeds {params.seeds}"
+        " --scenario {params.scenario:q} --prefix={params.prefix:q} --noise={params.noise:q} --seeds {params.seeds}"
         " --batch {resources.batch} --device {params.device} --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"
 
 
