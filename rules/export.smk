@@ -23,7 +23,6 @@ def shown_rows(wildcards):
 rule export_model:
     input:
         unet="results/finetune/{backbone}/{train}/{recipe}/seed{seed}/unet/diffusion_pytorch_model.safetensors",
-        table=lambda wildcards: [PATHS.table(experiment) for experiment in shown_in(wildcards)],
         measurements=lambda wildcards: [
             PATHS.table(experiment, "measurements.csv") for experiment in shown_in(wildcards)
         ],
@@ -40,8 +39,8 @@ rule export_model:
         pipeline=pipeline,
         licence=lambda wildcards: backbone_of(wildcards).registered.licence,
         task=lambda wildcards: backbone_of(wildcards).registered.task,
-        numbers=lambda wildcards, input: [f"--table={file}" for file in input.get("table", [])]
-        + [f"--measurements={file}" for file in input.get("measurements", [])],
+        numbers=lambda wildcards, input: [f"--measurements={file}" for file in input.get("measurements", [])]
+        + [f"--experiment={experiment_file(experiment)}" for experiment in shown_in(wildcards)],
         names=shown_rows,
         out=subpath(output[0], parent=True),
     message:

@@ -5,19 +5,19 @@ import json
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
 from fcr_core.cards.fine_tune import FineTuned, model_card, numbers_of
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.jobs.files import replacing
+from fcr_core.tables.measurement_table import read_measurement_table, wide
 from workflow_scripts import cli
+from workflow_scripts.experiment_arguments import experiment_of
 
 
 def work(args: argparse.Namespace) -> None:
     tuned = FineTuned(args.fine_tune, Recipe.from_config(args.recipe), args.pipeline, args.licence, args.task, args.data)
     if not tuned.weights.exists():
         raise ValueError(f"{tuned.weights} is missing: run the fine-tune again, which writes it")
-    numbers = numbers_of(pd.read_csv(args.table), pd.read_parquet(args.real), args.rows) if args.table else ""
+    numbers = numbers_of(wide(read_measurement_table(args.measurements), args.experiment), args.rows) if args.rows else ""
     with replacing(args.out) as draft:
         # Put adapters at the top of the folder, because diffusers looks for them there.
         shutil.copytree(tuned.weights, draft if tuned.recipe.trains == "lora" else draft / "unet")
@@ -34,9 +34,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--task", default="text2image", help="task of the pipeline, as fcr_core.backbones.registry names it")
     parser.add_argument("--data", required=True, help="name of the training set")
     parser.add_argument("--name", required=True, help="name of the model on its card")
-    parser.add_argument("--table", type=Path, help="results table with the numbers for the card")
-    parser.add_argument("--real", type=Path, help="file written by measure_real; needed with --table")
-    parser.add_argument("--rows", nargs="*", default=[], help="rows of the table to show")
+    parser.add_argument("--experiment", type=experiment_of, help="JSON of the experiment whose numbers the card shows")
+    parser.add_argument("--measurements", type=Path, help="its measurements")
+    parser.add_argument("--rows", nargs="*", default=[], help="its rows to show")
     return parser
 
 

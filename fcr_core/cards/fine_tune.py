@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from fcr_core.backbones.location import TEXT_ENCODER_REFERENCE, Location
 from fcr_core.experiment.recipe import Recipe
-from fcr_core.tables.markdown import quality
+from fcr_core.tables.markdown import quality, sizes
 
 # The hub's names for the licences in the registry of backbones. Any other licence keeps its own name.
 LICENCES = {
@@ -172,9 +172,10 @@ def took(run: dict) -> str:
     return f"{text}, {100 * share:.2g} % of the {before['hours']:,g} that the pre-training took ({before['machine']})"
 
 
-def numbers_of(table: pd.DataFrame, real: pd.DataFrame, rows: list[str]) -> str:
-    """Return rows of a results table as Markdown, with n and intervals. `real` is as for `fcr_core.tables.markdown.quality`."""
-    chosen = table.set_index("variation").loc[rows].reset_index()
-    sizes = chosen.iloc[-1]
-    n = f"n = {sizes.n_images} images a row: {sizes.n_prompts} prompts x {sizes.n_seeds} seeds of noise and of training."
-    return f"{quality(chosen, real)}\n\n{n} Brackets: 95 % intervals."
+def numbers_of(results: pd.DataFrame, rows: list[str]) -> str:
+    """Rows of an experiment with n and intervals, as Markdown.
+
+    `results`: all its rows, as `fcr_core.tables.measurement_table.wide` gives them.
+    """
+    chosen = results.set_index("variation").loc[rows].reset_index()
+    return f"{quality(chosen)}\n\nn = {sizes(chosen)} of noise and of training. Brackets: 95 % intervals."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,10 @@ class Paths:
         """Folder with `unet/`, `log.csv` and `run.json`."""
         return f"{self.root}/finetune/{model.backbone}/{model.train}/{model.recipe}/seed{seed}"
 
+    def images(self, cell: Cell | str, seeds: Iterable[int]) -> list[str]:
+        """Folders of images beside `manifests`."""
+        return [f"{self.samples(cell, seed)}/images" for seed in seeds]
+
     def weights(self, model: Model, seeds: Iterable[int]) -> list[str]:
         """What a fine-tune trained, one file a seed; none for published weights."""
         if model.recipe is None:
@@ -64,10 +68,31 @@ class Paths:
         """Long form: what real images score."""
         return f"{self.root}/metrics/real/{dataset}/{size}.parquet"
 
-    def cost(self, backbone: str, experiment: str, size: int | None = None) -> str:
+    def cost(self, backbone: str, experiment: str, size: int | str | None = None) -> str:
         """Every timing of an experiment's samplers on a backbone, at its own size of images or another."""
         at = f"_{size}px" if size else ""
         return f"{self.root}/cost/{backbone}/{experiment}{at}.parquet"
+
+    def reals(self, experiment: Experiment, sizes: Mapping[str, int]) -> list[str]:
+        """What real images score at the sizes of the experiment's backbones; none if nothing is compared with them."""
+        if not {"sets", "image_text"} & {*experiment.measures}:
+            return []
+        cells = [row.cell for row in experiment.rows]
+        return list(dict.fromkeys(self.real(cell.setting.dataset, sizes[cell.model.backbone]) for cell in cells))
+
+    def blocks(self, experiment: Experiment) -> list[str]:
+        """σ²_Δ by block of each of its models on each of its data sets; a reuse decoder has that of the published weights."""
+        cells = [row.cell for row in experiment.rows if not row.cell.model.own_decoder]
+        return list(dict.fromkeys(self.block_variance(cell.model, cell.setting.dataset) for cell in cells))
+
+    def costs(self, experiment: Experiment) -> list[str]:
+        """The timings of each of its backbones; none if cost is not measured."""
+        return [self.cost(backbone, experiment.name) for backbone in experiment.backbones if experiment.cost]
+
+    def decoders(self, experiment: Experiment) -> dict[str, str]:
+        """By row, the weights of its own reuse decoder, whose size counts as memory; none if cost is not measured."""
+        tuned = [row for row in experiment.rows if experiment.cost and row.cell.model.own_decoder]
+        return {row.name: self.weights(row.cell.model, experiment.seeds)[0] for row in tuned}
 
     def measurements(self, row: Row, measures: Iterable[str], sets: Iterable[str]) -> list[str]:
         """Every file with measurements of a row; `sets` are the metrics of sets of images."""
@@ -80,6 +105,21 @@ class Paths:
     def table(self, experiment: Experiment | str, kind: str = "table.csv") -> str:
         """`table.csv`, `table.md`, `measurements.csv` or `criteria.csv` of an experiment."""
         return f"{self.root}/{experiment if isinstance(experiment, str) else experiment.name}_{kind}"
+
+    def cost_table(self, experiment: Experiment | str, size: int | str) -> str:
+        """Cost at another size of images than the backbones' own."""
+        return self.table(experiment, f"cost_{size}px.csv")
+
+    @property
+    def readme(self) -> str:
+        """Explains the columns of all tables."""
+        return f"{self.root}/README.md"
+
+    def figure(self, experiment: Experiment | str, name: str) -> str:
+        return f"{self.root}/figures/{experiment if isinstance(experiment, str) else experiment.name}_{name}.png"
+
+    def page(self, experiment: Experiment | str) -> str:
+        return f"{self.root}/{experiment if isinstance(experiment, str) else experiment.name}.html"
 
     @classmethod
     def of(cls, file: str, known: str) -> Paths:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fcr_core.report.results import kind_of
-
 
 @dataclass(frozen=True)
 class Cell:
-    """`order`: what a column is sorted by; `tip`: n and files, shown on hover and focus; `kind`: colour of a row's name."""
+    """`order`: what a column is sorted by; `tip`: n and files, shown on hover and focus; `kind`: role, the colour of a name."""
 
     text: str
     order: float | str = ""
@@ -25,6 +23,6 @@ class Table:
     rows: list[list[Cell]]
 
 
-def name_cell(name: str) -> Cell:
-    """The name of a variation in its colour."""
-    return Cell(name, name, kind=kind_of(name))
+def name_cell(name: str, role: str = "") -> Cell:
+    """A name in the colour of its role."""
+    return Cell(name, name, kind=role)

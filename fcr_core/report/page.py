@@ -11,16 +11,25 @@ from plotly.offline import get_plotlyjs
 
 from fcr_core.report import interactive_ablations
 from fcr_core.report.cells import Table
-from fcr_core.report.numbers import VARIANCE
+from fcr_core.report.evidence import Evidence
+from fcr_core.report.numbers import plural
 from fcr_core.report.page_ablation_tables import page_fits_table, page_mechanism_table
-from fcr_core.report.provenance import Provenance, environment_of, runs_of, sizes
-from fcr_core.report.results import Results
-from fcr_core.report.samples import ImagePool, all_extremes, sample_strips
-from fcr_core.report.tables import cost_table, metrics_of, quality_table, runs_table
+from fcr_core.report.provenance import Provenance, environment_of, runs_of
+from fcr_core.report.samples import ImagePool, all_extremes, sample_blocks, shown_rows
+from fcr_core.report.tables import cost_table, quality_table, runs_table
 from fcr_core.report.tradeoff import interactive_tradeoff
 from fcr_core.report.variance import variance
 from fcr_core.report.verdicts import VERDICTS, verdict_grid
 from fcr_core.report.views import Figure
+from fcr_core.tables.markdown import sizes
+
+ROLES = {
+    "plain": "the base model with a plain solver",
+    "cached": "cached sampling of the base model",
+    "control": "control: fine-tuned without the FCR term",
+    "fcr": "fine-tuned with it",
+    "reference": "for reference",
+}
 
 
 class Tips:
@@ -33,25 +42,29 @@ class Tips:
         return self.indices.setdefault(text, len(self.indices))
 
 
-def render(results: Results) -> str:
-    """One HTML document; nothing of it is fetched."""
+def render(evidence: Evidence) -> str:
+    """One HTML document; nothing of it is fetched. What was not measured has no section."""
     loader = PackageLoader("fcr_core.report")
     templates = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    provenance, pool, tips = Provenance(results), ImagePool(), Tips()
-    prompts, strips = sample_strips(results, pool)
+    experiment, provenance, pool, tips = evidence.experiment, Provenance(evidence), ImagePool(), Tips()
+    grid = verdict_grid(evidence, provenance) if len(evidence.results.criteria) else None
     content: dict[str, Any] = {
-        "results": results,
-        "sizes": sizes(*results.table.iloc[0][["n_images", "n_prompts", "n_seeds"]]),
-        "environment": environment_of(runs_of(results)),
+        "experiment": experiment,
+        "headline": grid.headline if grid else f"{experiment.title}: {plural(len(experiment.rows), 'row')}, no verdicts.",
+        "sizes": sizes(evidence.rows),
+        "about": evidence.about,
+        "environment": environment_of(runs_of(evidence)),
         "symbols": VERDICTS,
-        "grids": [verdict_grid(title, results, provenance) for title in results.criteria],
-        "tradeoff": interactive_tradeoff(results, provenance),
-        "variance": variance(results, provenance),
-        "prompts": prompts,
-        "strips": strips,
-        "extremes": all_extremes(results, pool),
-        "tables": tables(results, provenance),
-        "ablated": ablated(results),
+        "grid": grid,
+        "roles": [(role, ROLES[role]) for role in ROLES if role in set(evidence.rows["role"])],
+        "tradeoff": interactive_tradeoff(evidence, provenance) if experiment.cost else None,
+        "variance": variance(evidence, provenance) if evidence.variances else None,
+        "blocks": sample_blocks(evidence, pool),
+        "shown": len(shown_rows(evidence)),
+        "extremes": all_extremes(evidence, pool),
+        "tables": tables(evidence, provenance),
+        "ablations": ablations(evidence, provenance),
+        "files": evidence.files,
         "plotly": packed(get_plotlyjs()),
         "tip": tips,
     }
@@ -64,24 +77,23 @@ def packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def tables(results: Results, provenance: Provenance) -> list[tuple[str, Table]]:
+def tables(evidence: Evidence, provenance: Provenance) -> list[tuple[str, Table]]:
     """All full tables by heading."""
-    metrics = metrics_of(results.table)
-    variances = [metric for metric in metrics if VARIANCE.fullmatch(metric)]
-    found = {
-        "Quality": quality_table(results, provenance, [metric for metric in metrics if metric not in variances]),
-        "Cost": cost_table(results, provenance),
-        "Feature variance": quality_table(results, provenance, variances),
-    }
-    if results.ablations:
-        found["Features of the ablation grid"] = page_mechanism_table(results.ablations)
-        found["Does σ²_Δ predict the quality lost?"] = page_fits_table(results.ablations)
-    found["Runs"] = runs_table(runs_of(results))
+    found = {"Quality": quality_table(evidence, provenance, evidence.metrics)} if evidence.metrics else {}
+    if evidence.experiment.cost:
+        found["Cost"] = cost_table(evidence, provenance)
+    if evidence.variances:
+        found["Feature variance"] = quality_table(evidence, provenance, evidence.variances)
+    if evidence.experiment.mechanism:
+        found["Features by recipe"] = page_mechanism_table(evidence)
+        found["Does σ²_Δ predict the quality lost?"] = page_fits_table(evidence)
+    found["Runs"] = runs_table(runs_of(evidence))
     return list(found.items())
 
 
-def ablated(results: Results) -> list[Figure]:
-    """The figures of the ablation grid, if it was run."""
-    if results.ablations is None:
+def ablations(evidence: Evidence, provenance: Provenance) -> list[Figure]:
+    """The figures of an experiment with a mechanism."""
+    if evidence.experiment.mechanism is None:
         return []
-    return [interactive_ablations.grid(results.ablations), interactive_ablations.mechanism(results.ablations)]
+    figures = [interactive_ablations.grid(evidence, provenance), interactive_ablations.mechanism(evidence, provenance)]
+    return [figure for figure in figures if figure.views]

@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from fcr_core.experiment.row import Row
+from fcr_core.report.evidence import Evidence
 from fcr_core.report.numbers import plural
-from fcr_core.report.results import Results
+from fcr_core.tables.measurements import VARIANCE
 
 
 @dataclass(frozen=True)
@@ -35,40 +37,46 @@ def sizes(images: int, prompts: int, seeds: int) -> str:
 class Provenance:
     """Sources by variation and metric."""
 
-    def __init__(self, results: Results) -> None:
-        self.results = results
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence, self.by_name = evidence, evidence.experiment.by_name
         self.sources: dict[tuple[str, str], Source] = {}
-        of_rows = {row.variation: (row.n_images, row.n_prompts, row.n_seeds) for row in results.table.itertuples()}
-        for row in results.rows:
-            name = row["variation"]["name"]
-            for file in row["files"]:
-                for metric, values in pd.read_parquet(file).groupby("metric"):
-                    images, prompts, seeds = counted(values) or of_rows[name]
-                    seen = "real held-out images" if metric.startswith("feature_variance") else folders(row["samples"])
-                    self.sources[name, metric] = Source(images, prompts, seeds, file, seen)
+        sized = evidence.values[["n_images", "n_prompts", "n_seeds"]].astype(int).itertuples()
+        of_rows = {row.Index: (row.n_images, row.n_prompts, row.n_seeds) for row in sized}
+        for row in evidence.experiment.rows:
+            arm, folders = evidence.measured.arms[row.name], ", ".join(map(str, evidence.folders(row)))
+            for metric, file in self.files_of(row).items():
+                seen = "real held-out images" if metric.startswith(VARIANCE) else folders
+                images, prompts, seeds = counted(arm.by_metric[metric]) or of_rows[row.name]
+                self.sources[row.name, metric] = Source(images, prompts, seeds, file, seen)
+
+    def files_of(self, row: Row) -> dict[str, str]:
+        """The file of each metric of a row."""
+        evidence = self.evidence
+        files = evidence.paths.measurements(row, evidence.experiment.measures, evidence.sets)
+        return {metric: file for file in files for metric in pd.read_parquet(file, columns=["metric"])["metric"].unique()}
 
     def of(self, variation: str, metric: str) -> str:
         return str(self.sources[variation, metric])
 
     def of_cost(self, variation: str, batch: int) -> str:
-        sampler = self.results.variations[variation].sampler
-        efficiency = self.results.efficiency
-        repeats = ((efficiency["sampler"] == sampler) & (efficiency["batch"] == batch)).sum()
-        calls = f"{plural(repeats, 'interleaved call')} of {sampler} with {plural(batch, 'image')} each"
-        return f"{calls}, one measurement for all rows so sampled\n{self.file}"
+        row = self.by_name[variation]
+        sampler, cost = row.cell.sampler.name, self.evidence.measured.costs[row.cell.model.backbone]
+        calls = f"{plural(len(cost.at(sampler, batch)), 'interleaved call')} of {sampler} with {plural(batch, 'image')} each"
+        return f"{calls} on {cost.machine}, one measurement for all rows so sampled\n{self.file(row)}"
 
     def of_counting(self, variation: str) -> str:
-        return f"counted once for {self.results.variations[variation].sampler}\n{self.file}"
+        row = self.by_name[variation]
+        return f"counted once for {row.cell.sampler.name}\n{self.file(row)}"
 
-    @property
-    def file(self) -> str:
-        return self.results.files["efficiency"]
+    def file(self, row: Row) -> str:
+        return self.evidence.paths.cost(row.cell.model.backbone, self.evidence.experiment.name)
 
-    def of_criterion(self, variation: str, criterion: str, metric: str, rival: str) -> str:
-        """Both arms of a comparison; a criterion without a metric is about cost."""
+    def of_criterion(self, verdict: dict[str, Any]) -> str:
+        """Both arms of a comparison; a verdict without a metric is about cost."""
+        name, metric, rival = verdict["variation"], verdict["metric"], verdict["against"]
         if not metric:
-            return f"{variation}: {self.of_cost(variation, batch_of(criterion, self.results.batches))}"
-        arms = [f"{arm}: {self.of(arm, metric)}" for arm in (variation, rival) if (arm, metric) in self.sources]
+            return f"{name}: {self.of_cost(name, int(verdict['batch']))}"
+        arms = [f"{arm}: {self.of(arm, metric)}" for arm in (name, rival) if (arm, metric) in self.sources]
         return "\n".join(arms)
 
 
@@ -79,20 +87,12 @@ def counted(values: pd.DataFrame) -> tuple[int, int, int] | None:
     return len(values), values["prompt_id"].nunique(), values["seed"].nunique()
 
 
-def folders(manifests: list[str]) -> str:
-    return ", ".join(str(Path(file).parent) for file in manifests)
-
-
-def batch_of(criterion: str, batches: list[int]) -> int:
-    """`speed-up at batch 20` -> 20; without a number the smallest."""
-    return next((batch for batch in batches[::-1] if f"at batch {batch}" in criterion), batches[0])
-
-
-def runs_of(results: Results) -> list[dict[str, Any]]:
+def runs_of(evidence: Evidence) -> list[dict[str, Any]]:
     """`run.json` of every run of samples and fine-tunes behind the page, with its folder under `folder`; each once."""
-    files = [file for row in results.rows for kind in ("samples", "twins") for file in row[kind]]
-    found = [Path(file).parent for file in files]
-    found += [Path(file).parent.parent for row in results.rows for file in row["weights"]]
+    experiment = evidence.experiment
+    found = [folder for row in experiment.rows for folder in (*evidence.folders(row), *evidence.twins(row))]
+    tuned = [model for model in experiment.models if model.recipe]
+    found += [Path(evidence.paths.fine_tune(model, seed)) for model in tuned for seed in experiment.seeds]
     return [{"folder": str(folder)} | json.loads((folder / "run.json").read_text()) for folder in dict.fromkeys(found)]
 
 

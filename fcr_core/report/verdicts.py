@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from fcr_core.experiment.row import Row
+from fcr_core.report.evidence import Evidence
 from fcr_core.report.numbers import number, percent
 from fcr_core.report.provenance import Provenance
-from fcr_core.report.results import Results, kind_of
+from fcr_core.tables.verdicts import CRITERIA
 
 VERDICTS = {"met": "✓", "not met": "✕", "inconclusive": "?"}
-# "..., less DDIM's (DDIM-15)": each row has a rival of its own, so the grid's line is named without it.
-RIVAL = re.compile(r"(?P<line>.* less .*'s) \((?P<rival>.+)\)")
+MOST_NAMES = 6
+# Beyond so many variations the grid is turned: criteria side by side, variations one below the other.
+MOST_COLUMNS = 16
 
 
 @dataclass(frozen=True)
@@ -44,19 +47,23 @@ class Grid:
 
     title: str
     headline: str
-    columns: list[tuple[str, str, str]]
+    columns: Sequence[tuple[str, str, str]]
     lines: list[Line]
 
+    @property
+    def turned(self) -> bool:
+        return len(self.columns) > MOST_COLUMNS
 
-def headline(criteria: pd.DataFrame) -> str:
+
+def headline(criteria: pd.DataFrame, controls: Iterable[str] = ()) -> str:
     """Who meets all criteria, or who comes closest and how far that is; controls are no candidates.
 
     >>> rows = [("FCR(0)-FD-10", "met"), ("FCR(0.10)-FD-10", "met"), ("FCR(0.10)-FD-10", "inconclusive")]
-    >>> headline(pd.DataFrame(rows, columns=["variation", "verdict"]))
+    >>> headline(pd.DataFrame(rows, columns=["variation", "verdict"]).assign(asked=True), ["FCR(0)-FD-10"])
     'FCR(0.10)-FD-10 meets 1 of 2 criteria; 0 not met, 1 inconclusive.'
     """
-    tallies = tallied(criteria)
-    candidates = {name: tally for name, tally in tallies.items() if kind_of(name) != "control"} or tallies
+    tallies, out = tallied(criteria), set(controls)
+    candidates = {name: tally for name, tally in tallies.items() if name not in out} or tallies
     total = max(sum(tally) for tally in candidates.values())
     whole = [name for name, (met, *_) in candidates.items() if met == total]
     if whole:
@@ -72,48 +79,35 @@ def headline(criteria: pd.DataFrame) -> str:
 
 def tallied(criteria: pd.DataFrame) -> dict[str, tuple[int, ...]]:
     """How many of what is asked for each row has met, not met and left inconclusive."""
-    counts = {name: table["verdict"].value_counts() for name, table in asked_of(criteria).groupby("variation", sort=False)}
+    asked = criteria[criteria["asked"]]
+    counts = {name: table["verdict"].value_counts() for name, table in asked.groupby("variation", sort=False)}
     return {str(name): tuple(int(count.get(verdict, 0)) for verdict in VERDICTS) for name, count in counts.items()}
 
 
-def asked_of(criteria: pd.DataFrame) -> pd.DataFrame:
-    """What a row has to meet: everything, unless the table says which."""
-    return criteria[criteria["asked"]] if "asked" in criteria else criteria
-
-
 def listed(names: list[str]) -> str:
-    """As in a sentence.
+    """As in a sentence; of many names the first few.
 
     >>> listed(["a", "b", "c"])
     'a, b and c'
     """
+    names = names if len(names) <= MOST_NAMES else [*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1} others"]
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
-def verdict_grid(title: str, results: Results, provenance: Provenance) -> Grid:
-    """The verdicts of one table of criteria; what is asked for first."""
-    criteria = results.criteria[title]
+def verdict_grid(evidence: Evidence, provenance: Provenance) -> Grid:
+    """The verdicts of an experiment; what is asked for first."""
+    criteria, by_name = evidence.results.criteria, evidence.experiment.by_name
     names = list(dict.fromkeys(criteria["variation"]))
     lines: dict[str, Line] = {}
-    for row in criteria.to_dict("records"):
-        criterion, rival = parted(row["criterion"])
+    for verdict in criteria.to_dict("records"):
         blank: list[Judged | None] = [None] * len(names)
-        line = Line(short(criterion), limit_of(row), row.get("asked", True), blank)
-        cells = lines.setdefault(criterion, line).cells
-        cells[names.index(row["variation"])] = judged(row, rival, results, provenance, results.files[title])
+        line = Line(short(verdict["criterion"]), limit_of(verdict), verdict["asked"], blank)
+        cells = lines.setdefault(verdict["criterion"], line).cells
+        cells[names.index(verdict["variation"])] = judged(verdict, by_name[verdict["variation"]], evidence, provenance)
     ordered = sorted(lines.values(), key=lambda line: not line.asked)
-    columns = [(name, kind_of(name), f"{tally[0]} of {sum(tally)} met") for name, tally in tallied(criteria).items()]
-    return Grid(title, headline(criteria), columns, ordered)
-
-
-def parted(criterion: str) -> tuple[str, str]:
-    """The criterion without its rival, and the rival.
-
-    >>> parted("latent MSE to the model's own uncached output, less DDIM's (DDIM-15)")
-    ("latent MSE to the model's own uncached output, less DDIM's", 'DDIM-15')
-    """
-    found = RIVAL.fullmatch(criterion)
-    return (found["line"], found["rival"]) if found else (criterion, "")
+    columns = [(name, by_name[name].role, f"{tally[0]} of {sum(tally)} met") for name, tally in tallied(criteria).items()]
+    controls = [row.name for row in evidence.experiment.rows if row.role == "control"]
+    return Grid(CRITERIA[str(evidence.experiment.criteria)].title, headline(criteria, controls), columns, ordered)
 
 
 def short(criterion: str) -> str:
@@ -121,29 +115,31 @@ def short(criterion: str) -> str:
     return criterion.removesuffix(", relative change").removesuffix(", difference")
 
 
-def formatted(criterion: str, value: float) -> str:
+def formatted(unit: str, value: float) -> str:
     """In the criterion's unit: % for a relative change, a factor for a speed-up, a plain difference otherwise."""
-    if criterion.endswith("relative change"):
+    if unit == "relative change":
         return percent(value)
-    if criterion.startswith("speed-up"):
+    if unit == "factor":
         return f"{number(value, 2)}x"
     return f"{value:+.2g}".replace("-", "−") if value else "0"
 
 
-def limit_of(row: dict[str, Any]) -> str:
+def limit_of(verdict: dict[str, Any]) -> str:
     r"""The claim in the criterion's unit.
 
-    >>> limit_of({"criterion": "peak tensor memory, relative change", "claim": "at most 0.02"})
+    >>> limit_of({"unit": "relative change", "claim": "at most 0.02"})
     'at most +2.0\xa0%'
     """
-    direction, value = row["claim"].rsplit(" ", 1)
-    return f"{direction} {formatted(row['criterion'], float(value))}"
+    direction, value = verdict["claim"].rsplit(" ", 1)
+    return f"{direction} {formatted(verdict['unit'], float(value))}"
 
 
-def judged(row: dict[str, Any], rival: str, results: Results, provenance: Provenance, file: str) -> Judged:
-    value, low, high = (formatted(row["criterion"], row[key]) for key in ("value", "lower_bound", "upper_bound"))
-    against = rival or (results.uncached if row["criterion"].startswith("σ²_Δ") else results.goal)
-    tip = f"{row['variation']} against {against}: {row['verdict']}, {limit_of(row)}\n"
-    tip += f"two-sided 95 %: {formatted(row['criterion'], row['low'])} to {formatted(row['criterion'], row['high'])}\n"
-    tip += f"{provenance.of_criterion(row['variation'], row['criterion'], row['metric'], against)}\n{file}"
-    return Judged(row["verdict"], value, "" if low == high else f"{low} to {high}", rival, tip)
+def judged(verdict: dict[str, Any], row: Row, evidence: Evidence, provenance: Provenance) -> Judged:
+    """One cell of the grid; it names what the row is against where that is not its goal."""
+    unit, against = verdict["unit"], verdict["against"]
+    value, low, high = (formatted(unit, verdict[key]) for key in ("value", "lower_bound", "upper_bound"))
+    tip = f"{row.name} against {against}: {verdict['verdict']}, {limit_of(verdict)}\n"
+    tip += f"two-sided 95 %: {formatted(unit, verdict['low'])} to {formatted(unit, verdict['high'])}\n"
+    tip += f"{provenance.of_criterion(verdict)}\n{evidence.table('criteria.csv')}"
+    rival = "" if against == row.goal else against
+    return Judged(verdict["verdict"], value, "" if low == high else f"{low} to {high}", rival, tip)

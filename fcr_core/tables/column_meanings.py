@@ -1,14 +1,21 @@
-"""What each column of a table means, in a line: results/README.md."""
+"""What each column of a table and each statistic of the measurements means, in a line: results/README.md."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
+import pandas as pd
+
 from fcr_core.tables.metric_columns import describe, key_of, label
 
 COUNTS = {
     "variation": "name of the row: weights and sampler",
+    "backbone": "the networks that drew it, by their name in the configuration",
+    "dataset": "whose prompts were drawn",
+    "scenario": "the stress that was applied while drawing; clean = none",
+    "role": "plain solver, cached run of the published weights, control, fcr (fine-tuned with a term under test) or reference",
+    "machine": "where cost was measured",
     "n_images": "images that the row was judged on",
     "n_prompts": "prompts among them; the unit of every interval but those between seeds",
     "n_seeds": "seeds of noise (and, for fine-tuned rows, of training)",
@@ -32,6 +39,7 @@ ENDINGS = {
     "_high": "upper end of the 95 % interval over prompts",
     "_q25": "lower quartile",
     "_q75": "upper quartile",
+    "_median": "median over prompts",
     "_seed_sd": "standard deviation of the mean between seeds",
     "_between_seeds_low": "lower end of Student's 95 % interval over seeds alone: ignores the choice of prompts, decides nothing",
     "_between_seeds_high": "its upper end",
@@ -41,13 +49,30 @@ ENDINGS = {
     "_delta_p": "p of the paired t-test of that difference, two-sided (metrics with one value a prompt)",
     "_delta_p_holm": "the same, adjusted by Holm over the rows of the table",
     "_wilcoxon_p": "p of Wilcoxon's signed-rank test, reported beside: it tests symmetry, not the mean",
+    "_from_control": "paired difference from the same fine-tune without the term under test, sampled alike",
+    "_from_control_low": "lower end of its 95 % interval",
+    "_from_control_high": "upper end of its 95 % interval",
     "_real": "what real images score: the floor of a distance (one half of the reference to the other), the value of a score",
 }
+HEAD = """# What stands in the tables
+
+`{experiment}_table.csv` has one row a variation and at most 40 columns. `{experiment}_measurements.csv` has everything, a line a
+variation, `metric` and `statistic`: `kid_effnet` with the statistic `low` is what the table calls `kid_effnet_low`.
+
+| column or metric | meaning |
+|---|---|
+"""
+ENDINGS_HEAD = """
+Endings (statistics of the measurements), on every metric and measure above:
+
+| ending | meaning |
+|---|---|
+"""
 BETTER = {"lower": "lower is better", "higher": "higher is better"}
 
 
 def meaning(column: str) -> str | None:
-    """Of a column that is not made of another by an ending; None for one that is.
+    """Explain a column that is not made of another by an ending; None for one that is.
 
     >>> meaning("latency_ms_b8")
     'median milliseconds an image at batch 8, interleaved rounds; text encoder included, VAE not'
@@ -66,18 +91,15 @@ def meaning(column: str) -> str | None:
     return None
 
 
-def at_batches(columns: Iterable[str], batches: Iterable[int]) -> list[str]:
-    """The columns of all tables from those of one: they differ in the batches at which cost is measured.
-
-    >>> at_batches(["variation", "speedup_b1", "speedup_b1_low"], [1, 20])
-    ['variation', 'speedup_b1', 'speedup_b20', 'speedup_b1_low', 'speedup_b20_low']
-    """
-    batches = list(batches)
-    return list(dict.fromkeys(re.sub(r"_b\d+(?=_|$)", f"_b{batch}", column) for column in columns for batch in batches))
+def columns_of(table: Iterable[str], measurements: pd.DataFrame) -> list[str]:
+    """The columns of an experiment's table, and its measurements by the same names: metric, then the statistic as an ending."""
+    pairs = measurements[["metric", "statistic"]].drop_duplicates().itertuples(index=False)
+    named = [pair.metric if pair.statistic == "value" else f"{pair.metric}_{pair.statistic}" for pair in pairs]
+    return list(dict.fromkeys([*table, *named]))
 
 
 def page(columns: Iterable[str]) -> str:
-    """Markdown: one line a column, then the endings. ValueError for a column that nothing explains."""
+    """Markdown: one line a column, then the endings. Raises `ValueError` for a column that nothing explains."""
     columns = list(columns)
     lines = []
     for column in columns:
@@ -88,9 +110,4 @@ def page(columns: Iterable[str]) -> str:
             raise ValueError(f"column {column} of the table is not explained in fcr_core/tables/column_meanings.py")
     used = [ending for ending in ENDINGS if any(column.endswith(ending) for column in columns)]
     endings = [f"| `{ending}` | {ENDINGS[ending]} |" for ending in used]
-    head = "| column | meaning |\n|---|---|\n"
-    return (
-        "# What stands in the tables\n\n`exp1_table.csv` and `recipe_table.csv`, one row a variation.\n\n"
-        + head + "\n".join(lines)
-        + "\n\nEndings, on every metric and measure above:\n\n| ending | meaning |\n|---|---|\n" + "\n".join(endings) + "\n"
-    )  # fmt: skip
+    return f"{HEAD}{chr(10).join(lines)}\n{ENDINGS_HEAD}{chr(10).join(endings)}\n"

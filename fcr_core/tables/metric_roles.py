@@ -22,6 +22,10 @@ class Role:
         """The formulas that may stand for it: those that say so."""
         return [key for key, formula in METRICS.items() if formula.role == self.name]
 
+    def measured(self, columns: Iterable[str]) -> list[str]:
+        """List the first of `columns` that has the role, if there is one."""
+        return [column for column in columns if key_of(column) in self.keys][:1]
+
     def column(self, columns: Iterable[str]) -> str:
         """Find the first of `columns` that has the role.
 
@@ -30,9 +34,8 @@ class Role:
 
         Raises `ValueError` if there is none.
         """
-        for column in columns:
-            if key_of(column) in self.keys:
-                return column
+        if found := self.measured(columns):
+            return found[0]
         raise ValueError(f"no {self.name} was measured: config key {self.setting} must choose one of {', '.join(self.keys)}")
 
     def title(self, columns: Iterable[str]) -> str:

@@ -1,0 +1,39 @@
+"""Figures by the name that an experiment gives them. No matplotlib here: Snakemake reads what each needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fcr_core.experiment.experiment import Experiment
+
+SAMPLES = ("samples", "preserving_samples")
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """One entry adds a figure.
+
+    Args:
+        shows: for people.
+        needs: what an experiment has to have: a goal, criteria, cost, a mechanism, or `measures`.
+    """
+
+    shows: str
+    needs: tuple[str, ...] = ()
+
+
+# All but those of `SAMPLES` are drawn from tables, by `figure` of the module of their name.
+FIGURES = {
+    "tradeoff": FigureKind("quality against latency", ("cost", "pairs")),
+    "front": FigureKind("distance to the uncached output against latency, and who is on the front", ("cost", "pairs", "goal")),
+    "samples": FigureKind("the same prompts and noise in every row"),
+    "preserving_samples": FigureKind("samples of the rows that keep the goal's quality", ("criteria", "goal")),
+    "ablation_grid": FigureKind("distances and feature variance of each recipe", ("mechanism", "pairs")),
+    "mechanism": FigureKind("does feature variance predict the quality lost", ("mechanism", "pairs")),
+}
+
+
+def lacks(experiment: Experiment, figure: str) -> list[str]:
+    """What the experiment has not, and the figure needs."""
+    given = {key for key in ("goal", "criteria", "cost", "mechanism") if getattr(experiment, key)} | {*experiment.measures}
+    return [need for need in FIGURES[figure].needs if need not in given]
