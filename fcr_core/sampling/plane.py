@@ -12,7 +12,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 from fcr_core.cost.clock import measure_latency
-from fcr_core.cost.flops import UNetFlops, flop_limit, passes
+from fcr_core.cost.plan_flops import UNetFlops, flop_limit, passes
 from fcr_core.features import stlpips_alex
 from fcr_core.jobs.files import replacing
 from fcr_core.metrics import latent_mse

@@ -24,6 +24,7 @@ from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.data.pixels import slices
 from fcr_core.data.prepared import images_of
 from fcr_core.jobs.files import link_or_copy, replacing
+from fcr_core.sampling.launch import LAUNCH
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,6 @@ SCHEDULERS: dict[str, Any] = {
     # For models distilled to few steps (Luo et al., 2023, arXiv 2310.04378): it adds noise at each of them.
     "lcm": LCMScheduler.from_config,
 }
-
-
-# Images a launch. Matrix kernels round by the number of rows (5e-6 in a latent, a grey level in 1 of 20,000 pixels), so a
-# launch always has this many: a short one is filled up, and no batch size, shard or resume can change a bit. Of clips as many
-# as have so many frames together (`launch_size`).
-LAUNCH = 20
 
 
 @dataclass(frozen=True)
