@@ -32,11 +32,15 @@ def of_set(metric: str, images: int, real: int, width: int, replicates: int = 1)
         "joint_precision_recall": 2 * width * (images + real) ** 2,  # rows of an image and its caption
         "prompt_precision_recall": width * (images**2 + real**2),
         "cmmd": width * (images + real) ** 2,
+        "inception_score": 0,  # linear in the images
+        "class_score": 0,
         "frechet": moments + replicates * DISTANCE * width**3,
         "frechet_pca": moments,
         "frechet_infinity": replicates * (SUBSET_IMAGES * moments + SUBSETS * DISTANCE * width**3),
     }
-    return FLOAT64 * float(counted.get(metric, 0))
+    if metric not in counted:
+        raise ValueError(f"metric {metric} has no cost: add it to fcr_core/planning/set_metric_costs.py")
+    return FLOAT64 * float(counted[metric])
 
 
 def of_variation(metric: str, images: int, seeds: int, real: int, width: int) -> float:
