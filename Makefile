@@ -13,7 +13,10 @@ ALLOCATOR := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
 CONFIG ?= config.yaml
 GPUS ?= 1
 
-.PHONY: exp1 ablations plan test test-cluster setup backbone benchmark
+# Two processes; the tests of a file stay together and in order (tests/conftest.py).
+PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: exp1 ablations plan test test-slow test-cluster setup backbone benchmark
 .DEFAULT_GOAL := exp1
 
 exp1: $(READY) ## the table and figures of Experiment 1
@@ -26,9 +29,12 @@ ablations: $(READY) ## the ablation grid, its mechanism, and the verdicts on eve
 plan: $(READY) ## what CONFIG=... will cost before it runs: jobs, hours, money, disk, memory, the critical path
 	$(RUN) python -m workflow_scripts.plan $(CONFIG) --gpus $(GPUS)
 
-test: $(READY) ## formatting, types, unit tests and a tiny run of the real DAG
+test: $(READY) ## before every commit: formatting, types, unit tests and a tiny run of the real DAG
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy
-	$(RUN) pytest
+	$(RUN) $(PYTEST)
+
+test-slow: $(READY) ## the rest: what reruns after which edit, kills, shards, the page in a browser, the README's commands
+	$(RUN) $(PYTEST) -m slow
 
 test-cluster: $(READY) ## the smoke DAG on a real SLURM and a real object server, started on loopback (root on Debian)
 	$(RUN) pytest tests/cluster

@@ -1,4 +1,4 @@
-# Experiment 1: does FCR keep the quality of FD-5 at stride 10? The structure is drawn in docs/architecture.md.
+# Every experiment of the configuration, as one DAG. The structure is drawn in docs/architecture.md.
 #
 #   snakemake --cores 1 --resources gpu=1 results/exp1_table.csv
 
@@ -9,14 +9,19 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from fcr_core.experiment import rows
-from fcr_core.backbones.registry import BACKBONES
 from fcr_core.backbones.weights_hash import content_hash, remembered_hash
-from fcr_core.jobs.code_hash import code_hash, package_versions
-from fcr_core.experiment.schema import ConfigError, check
-from fcr_core.experiment.rules import IN_IMAGE_TEXT_SPACE
 from fcr_core.data import DATASETS
-from fcr_core.experiment.recipe import Recipe
+from fcr_core.experiment.backbone_settings import BackboneSettings
+from fcr_core.experiment.config_error import ConfigError
+from fcr_core.experiment.drawings import drawings_of
+from fcr_core.experiment.experiment import experiments_of
+from fcr_core.experiment.paths import Paths
+from fcr_core.experiment.row import fine_tune_of
+from fcr_core.experiment.scenario import Scenario
+from fcr_core.experiment.schema import check
+from fcr_core.features.registry import IMAGE_TEXT_SPACES
+from fcr_core.jobs.code_hash import code_hash, package_versions
+from fcr_core.jobs.files import written_once
 
 # The jobs of a DAG are made to stay: looking through them for garbage was a quarter of the time that 20,000 took.
 gc.set_threshold(1_000_000)
@@ -26,57 +31,64 @@ configfile: "config.yaml"
 
 
 try:
-    check(config, sorted(BACKBONES), sorted(DATASETS))
+    check(config)
 except ConfigError as error:
     sys.exit(f"snakemake: {error}")
 
 
-wildcard_constraints:
-    dataset="|".join(DATASETS),
-    extractor=r"\w+",
-    seed=r"\d+",
-    start=r"\d+",
-    split="train|test",
-    table="exp1|recipe",
-    at=r"|_\d+px",
-    page="report|recipe_report",
-
-
-BACKBONE = config["backbone"]
-PIPELINE = BACKBONES[BACKBONE].location(
-    config.get("backbone_source"), config.get("backbone_revision"), config.get("backbone_adapter")
-)
+# The values of fcr_core/experiment; everything below is a function of them.
+EXPERIMENTS = experiments_of(config)
+PATHS = Paths()
+BACKBONES_USED = {
+    name: BackboneSettings.from_config(config, name)
+    for name in dict.fromkeys(name for experiment in EXPERIMENTS.values() for name in experiment.backbones)
+}
+# What is drawn, by the path of its cell; rows of tables are compared with a twin, so a cell has it too.
+DRAWINGS = drawings_of(EXPERIMENTS.values(), {name: set_.get("prompts") for name, set_ in config["datasets"].items()})
+ROWS = {row.cell.path: row for experiment in EXPERIMENTS.values() for row in experiment.rows}
+MODELS = {drawing.cell.model.path: drawing.cell.model for drawing in DRAWINGS.values()}
+FINE_TUNES = {(model.backbone, model.recipe): fine_tune_of(config, model) for model in MODELS.values() if model.recipe}
+SCENARIOS = {name: Scenario.from_config(config, name) for name in config["scenarios"]}
+# Samplers whose key steps are searched for, by backbone and name.
+SEARCHED = {
+    (drawing.cell.model.backbone, drawing.cell.sampler.name): drawing.cell.sampler
+    for drawing in DRAWINGS.values()
+    if drawing.cell.sampler.wants_keys
+}
 # By content, not by time: a checkout or a `touch` must not look like new weights.
-WEIGHTS = remembered_hash(PIPELINE, Path(".snakemake/fcr_weights.json"))
+WEIGHTS = {
+    name: remembered_hash(backbone.location, Path(f".snakemake/fcr_weights/{name}.json"))
+    for name, backbone in BACKBONES_USED.items()
+}
 SEEDS = config["seeds"]
-VARIATIONS = rows.variations_of(config)
-FINE_TUNES = rows.fine_tunes_of(config)
-RECIPE_ROWS = rows.recipe_rows_of(config, FINE_TUNES)
-UNCACHED = rows.uncached_name(config)
-GOAL = rows.quality_goal(config)
-TRAIN, EVAL = config["data"]["train"], config["data"]["eval"]
 # On a CPU jobs share the machine by cores; `gpu` only counts where there is one.
 GPUS = int(config["device"] == "cuda")
 VERSIONS = package_versions("torch", "diffusers", "transformers", "numpy")
 ENV = "../envs/environment.yaml"
+# How a rule starts its script.
+RUN = "python -m workflow_scripts."
 
 
 include: "rules/common.smk"
 
 
+wildcard_constraints:
+    backbone=one_of(BACKBONES_USED),
+    cell=one_of(DRAWINGS),
+    dataset=one_of(DATASETS),
+    experiment=one_of(EXPERIMENTS),
+    extractor=r"\w+",
+    model=one_of(MODELS),
+    recipe=one_of(recipe for _, recipe in FINE_TUNES),
+    seed=r"\d+",
+    size=r"\d+",
+    split="train|test",
+    start=r"\d+",
+    train=one_of(DATASETS),
+
+
 # glibc gives every large tensor back to the kernel and takes it again: 10 % of a UNet pass on a CPU. Harmless elsewhere.
 shell.prefix("export MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; set -euo pipefail; ")
-
-
-rule all:
-    default_target: True
-    input:
-        "results/exp1_table.csv",
-        "results/README.md",
-        "results/figures/exp1_tradeoff.png",
-        "results/figures/exp1_samples.png",
-        "results/report.html",
-        expand("results/cost_{size}px.csv", size=config["efficiency"].get("sizes", [])),
 
 
 include: "rules/data.smk"
@@ -85,7 +97,21 @@ include: "rules/finetune.smk"
 include: "rules/sample.smk"
 include: "rules/measure.smk"
 include: "rules/tables.smk"
-include: "rules/plane.smk"
-include: "rules/ablations.smk"
 include: "rules/report.smk"
 include: "rules/export.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        [files_of(EXPERIMENTS[name]) for name in config["run"]],
+
+
+# `snakemake exp1`: everything that an experiment makes.
+for name in EXPERIMENTS:
+
+    rule:
+        name:
+            name
+        input:
+            files_of(EXPERIMENTS[name]),

@@ -3,13 +3,11 @@
 
 rule pretrain_vae:
     input:
-        expand("results/data/{dataset}/prompts.parquet", dataset=["twemoji", "noto"]),
+        [PATHS.data(dataset, 64) for dataset in ("twemoji", "noto")],
     output:
         "results/pretrain/vae_only/model_index.json",
     log:
         "logs/pretrain_vae.log",
-    benchmark:
-        "results/benchmarks/pretrain_vae.tsv"
     conda:
         ENV
     threads: workflow.cores
@@ -22,25 +20,27 @@ rule pretrain_vae:
         data=lambda wildcards, input: folders_of(input),
         out=subpath(output[0], parent=True),
         settings="--steps 1700 --batch 32 --lr 1e-3 --seed 0",
+    message:
+        "Train the pocket backbone's VAE"
     shell:
-        "python -m workflow_scripts.pretrain_vae --data {params.data:q} {params.settings}"
-        " --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN}pretrain_vae --data {params.data:q} {params.settings}"
+        " --threads {threads} --out {params.out:q} &> {log:q}"
 
 
 use rule encode_data as encode_for_pretraining with:
     input:
-        data="results/data/twemoji/prompts.parquet",
+        data=PATHS.data("twemoji", 64),
         pipeline="results/pretrain/vae_only/model_index.json",
     output:
         "results/pretrain/train_set.safetensors",
     log:
         "logs/encode_for_pretraining.log",
-    benchmark:
-        "results/benchmarks/encode_for_pretraining.tsv"
     params:
         weights="",
         pipeline=subpath(input.pipeline, parent=True),
         images=[],
+    message:
+        "Encode Twemoji to train the pocket backbone's UNet"
 
 
 rule pretrain_unet:
@@ -51,8 +51,6 @@ rule pretrain_unet:
         "results/pretrain/trained/model_index.json",
     log:
         "logs/pretrain_unet.log",
-    benchmark:
-        "results/benchmarks/pretrain_unet.tsv"
     conda:
         ENV
     threads: workflow.cores
@@ -65,23 +63,23 @@ rule pretrain_unet:
         pipeline=subpath(input.pipeline, parent=True),
         out=subpath(output[0], parent=True),
         settings="--steps 8400 --batch 128 --lr 8e-4 --seed 0",
+    message:
+        "Train the pocket backbone's UNet"
     shell:
-        "python -m workflow_scripts.pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
-        " --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN}pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
+        " --threads {threads} --out {params.out:q} &> {log:q}"
 
 
 rule backbone_card:
     input:
         pipeline="results/pretrain/trained/model_index.json",
-        data="results/data/twemoji/prompts.parquet",
-        reference="results/features/effnet/real/twemoji/train.npz",
-        lit="results/lit/twemoji.npz",
+        data=PATHS.data("twemoji", 64),
+        reference=PATHS.real_features("effnet", "twemoji", 64, "train"),
+        lit="results/lit/twemoji/64.npz",
     output:
         "results/pretrain/pocket/README.md",
     log:
         "logs/backbone_card.log",
-    benchmark:
-        "results/benchmarks/backbone_card.tsv"
     conda:
         ENV
     threads: workflow.cores
@@ -93,6 +91,8 @@ rule backbone_card:
         pipeline=subpath(input.pipeline, parent=True),
         data=subpath(input.data, parent=True),
         out=subpath(output[0], parent=True),
+    message:
+        "Write the pocket backbone's card"
     shell:
-        "python -m workflow_scripts.backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
-        " --reference {input.reference:q} --lit {input.lit:q} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN}backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
+        " --reference {input.reference:q} --lit {input.lit:q} --threads {threads} --out {params.out:q} &> {log:q}"

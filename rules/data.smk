@@ -1,4 +1,4 @@
-# Data sets in one form, the evaluation prompts, and the encoded training split.
+# Data sets in one form, the prompts that are evaluated, and the encoded training split.
 
 
 # Needs the network, which a cluster's compute nodes often lack.
@@ -6,102 +6,113 @@ localrules:
     download_laion,
 
 
+def source_of(dataset):
+    """What a data set is read from: the user's files, for LAION the images that are downloaded; nothing if it is in a package."""
+    if dataset == "laion":
+        return ["results/laion/stats.json"]
+    return [source] if (source := config["datasets"].get(dataset, {}).get("source")) else []
+
+
+def training_images(dataset):
+    """Which images of a training split are learned from, and how."""
+    count = config["datasets"].get(dataset, {}).get("train_images")
+    return [f"--images={count}"] * (count is not None) + ["--mirror"] * config["finetune"].get("mirror", False)
+
+
 # Links rot, so fetching them again makes another data set: neither newer metadata nor other code runs this anew, only settings.
 rule download_laion:
     input:
-        ancient(lambda wildcards: config["data"]["sources"]["laion"]),
+        ancient(lambda wildcards: config["datasets"]["laion"]["source"]),
     output:
         "results/laion/stats.json",
     log:
         "logs/download_laion.log",
-    benchmark:
-        "results/benchmarks/download_laion.tsv"
     conda:
         ENV
     resources:
         mem_mb=growing(8000),
         # How fast, not what: a change of a resource, unlike one of a parameter, reruns nothing.
-        workers=lambda wildcards: config["data"]["laion"].get("workers", 32),
+        workers=lambda wildcards: config["datasets"]["laion"]["download"].get("workers", 32),
     params:
         out=subpath(output[0], parent=True),
         settings=lambda wildcards: [
-            f"--{key.replace('_', '-')}={value}" for key, value in config["data"]["laion"].items() if key != "workers"
+            f"--{key.replace('_', '-')}={value}"
+            for key, value in config["datasets"]["laion"]["download"].items()
+            if key != "workers"
         ],
+    message:
+        "Download the images of LAION that the configuration asks for"
     shell:
-        "python -m workflow_scripts.download_laion --metadata {input:q} {params.settings:q} --workers {resources.workers}"
-        " --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN}download_laion --metadata {input:q} {params.settings:q} --workers {resources.workers}"
+        " --out {params.out:q} &> {log:q}"
 
 
 rule prepare_data:
     input:
         lambda wildcards: source_of(wildcards.dataset),
     output:
-        "results/data/{dataset}/prompts.parquet",
+        PATHS.data("{dataset}", "{size}"),
     log:
-        "logs/prepare_data/{dataset}.log",
-    benchmark:
-        "results/benchmarks/prepare_data/{dataset}.tsv"
+        "logs/prepare_data/{dataset}_{size}.log",
     conda:
         ENV
     params:
-        code=lambda wildcards: script("prepare_data", f"{DATASETS[wildcards.dataset].replace('.', '/')}.py"),
+        code=lambda wildcards: script("prepare_data", f"{DATASETS[wildcards.dataset].module.replace('.', '/')}.py"),
         source=lambda wildcards, input: [
             f"--source={path}" for path in (folders_of(input) if wildcards.dataset == "laion" else input)
         ],
-        size=[f"--size={config['data']['size']}"] if "size" in config["data"] else [],
         out=subpath(output[0], parent=True),
+    message:
+        "Prepare {wildcards.dataset} at {wildcards.size} px"
     shell:
-        "python -m workflow_scripts.prepare_data --dataset {wildcards.dataset} {params.source:q} {params.size}"
-        " --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN}prepare_data --dataset {wildcards.dataset} {params.source:q} --size {wildcards.size} --out {params.out:q} &> {log:q}"
 
 
 rule select_prompts:
     input:
-        "results/data/{dataset}/prompts.parquet",
+        PATHS.data("{dataset}", "{size}"),
     output:
-        "results/prompts/{dataset}.parquet",
+        PATHS.prompts("{dataset}", "{size}"),
     log:
-        "logs/select_prompts/{dataset}.log",
-    benchmark:
-        "results/benchmarks/select_prompts/{dataset}.tsv"
+        "logs/select_prompts/{dataset}_{size}.log",
     conda:
         ENV
     params:
         code=script("select_prompts"),
         data=subpath(input[0], parent=True),
-        n_prompts=config["data"]["prompts"],
+        n_prompts=lambda wildcards: config["datasets"][wildcards.dataset]["prompts"],
         evaluated=0,
-        key="data.prompts",
+        key=lambda wildcards: f"datasets.{wildcards.dataset}.prompts",
+    message:
+        "Choose the prompts of {wildcards.dataset} that are evaluated"
     shell:
-        "python -m workflow_scripts.select_prompts --data {params.data:q} --count {params.n_prompts} --evaluated {params.evaluated}"
-        " --key {params.key} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}select_prompts --data {params.data:q} --count {params.n_prompts} --evaluated {params.evaluated}"
+        " --key {params.key} --out {output:q} &> {log:q}"
 
 
 # Held-out concepts that are not evaluated: key steps are chosen on them. The last, so that more evaluation prompts change nothing.
 use rule select_prompts as select_search_prompts with:
     output:
-        "results/prompts/{dataset}-key_search.parquet",
+        "results/prompts/{dataset}/{size}/key_search.parquet",
     log:
-        "logs/select_search_prompts/{dataset}.log",
-    benchmark:
-        "results/benchmarks/select_search_prompts/{dataset}.tsv"
+        "logs/select_search_prompts/{dataset}_{size}.log",
     params:
         code=script("select_prompts"),
         data=subpath(input[0], parent=True),
         n_prompts=config["key_search"]["prompts"],
-        evaluated=config["data"]["prompts"],
+        evaluated=lambda wildcards: config["datasets"].get(wildcards.dataset, {}).get("prompts", 0),
         key="key_search.prompts",
+    message:
+        "Choose the prompts of {wildcards.dataset} on which key steps are searched for"
 
 
 rule encode_data:
     input:
-        "results/data/{dataset}/prompts.parquet",
+        lambda wildcards: PATHS.data(wildcards.dataset, backbone_of(wildcards).size),
     output:
-        f"results/train_set/{BACKBONE}/{{dataset}}.safetensors",
+        "results/train_set/{backbone}/{dataset}.safetensors",
     log:
-        "logs/encode_data/{dataset}.log",
-    benchmark:
-        "results/benchmarks/encode_data/{dataset}.tsv"
+        "logs/encode_data/{backbone}_{dataset}.log",
     conda:
         ENV
     threads: config["threads"]
@@ -111,11 +122,13 @@ rule encode_data:
     params:
         code=script("encode_data"),
         versions=VERSIONS,
-        weights=WEIGHTS,
-        pipeline=PIPELINE,
+        weights=weights,
+        pipeline=pipeline,
         data=subpath(input[0], parent=True),
-        images=TRAIN_IMAGES,
+        images=lambda wildcards: training_images(wildcards.dataset),
         device=config["device"],
+    message:
+        "Encode the training split of {wildcards.dataset} with {wildcards.backbone}"
     shell:
-        "python -m workflow_scripts.encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
-        " --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
+        " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"

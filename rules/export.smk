@@ -1,32 +1,52 @@
 # A fine-tune to share: a folder for the hub, with the numbers of the first table that it has rows in.
 
 
+def shown_in(wildcards):
+    """The experiment whose table shows a fine-tune, if there is one."""
+    model = (wildcards.backbone, wildcards.recipe, wildcards.train)
+    for experiment in EXPERIMENTS.values():
+        models = {(m.backbone, m.recipe, m.train) for m in experiment.models}
+        if model in models and "sets" in experiment.measures:
+            return [experiment]
+    return []
+
+
+def shown_rows(wildcards):
+    """The rows that a card shows: the published weights uncached and at the goal, and those of the fine-tune."""
+    for experiment in shown_in(wildcards):
+        rows = [row for row in experiment.rows if row.cell.model.recipe == wildcards.recipe]
+        names = {other.cell: other.name for other in experiment.rows}
+        return [names[rows[0].base], rows[0].goal, *(row.name for row in rows)]
+    return []
+
+
 rule export_model:
     input:
-        unets=lambda wildcards: unets_of(wildcards.recipe, [wildcards.seed]),
-        table=lambda wildcards: [f"results/{table}_table.csv" for table in export_rows(wildcards.recipe)][:1],
-        real=lambda wildcards: ["results/metrics/real.parquet"] if export_rows(wildcards.recipe) else [],
+        unet="results/finetune/{backbone}/{train}/{recipe}/seed{seed}/unet/diffusion_pytorch_model.safetensors",
+        table=lambda wildcards: [PATHS.table(experiment) for experiment in shown_in(wildcards)],
+        measurements=lambda wildcards: [
+            PATHS.table(experiment, "measurements.csv") for experiment in shown_in(wildcards)
+        ],
     output:
-        "results/export/{recipe}/seed{seed}/README.md",
+        "results/export/{backbone}/{train}/{recipe}/seed{seed}/README.md",
     log:
-        "logs/export_model/{recipe}_seed{seed}.log",
-    benchmark:
-        "results/benchmarks/export_model/{recipe}_seed{seed}.tsv"
+        "logs/export_model/{backbone}_{train}_{recipe}_seed{seed}.log",
     conda:
         ENV
     params:
         code=script("export_model"),
-        fine_tune=lambda wildcards, input: Path(input.unets[0]).parent.parent,
-        recipe=lambda wildcards: json.dumps(FINE_TUNES[wildcards.recipe].recipe),
-        pipeline=PIPELINE,
-        licence=BACKBONES[BACKBONE].licence,
-        task=BACKBONES[BACKBONE].task,
-        data=TRAIN,
+        fine_tune=subpath(input.unet, ancestor=2),
+        recipe=lambda wildcards: json.dumps(FINE_TUNES[wildcards.backbone, wildcards.recipe].recipe),
+        pipeline=pipeline,
+        licence=lambda wildcards: backbone_of(wildcards).registered.licence,
+        task=lambda wildcards: backbone_of(wildcards).registered.task,
         numbers=lambda wildcards, input: [f"--table={file}" for file in input.get("table", [])]
-        + [f"--real={file}" for file in input.get("real", [])],
-        names=lambda wildcards: next(iter(export_rows(wildcards.recipe).values()), []),
+        + [f"--measurements={file}" for file in input.get("measurements", [])],
+        names=shown_rows,
         out=subpath(output[0], parent=True),
+    message:
+        "Export {wildcards.recipe} of {wildcards.backbone}, seed {wildcards.seed}"
     shell:
-        "python -m workflow_scripts.export_model --fine-tune {params.fine_tune:q} --recipe {params.recipe:q} --pipeline {params.pipeline:q}"
-        " --licence {params.licence:q} --task {params.task} --data {params.data} --name {wildcards.recipe:q}-seed{wildcards.seed}"
-        " {params.numbers:q} --rows {params.names:q} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN}export_model --fine-tune {params.fine_tune:q} --recipe {params.recipe:q} --pipeline {params.pipeline:q}"
+        " --licence {params.licence:q} --task {params.task} --data {wildcards.train} --name {wildcards.recipe:q}-seed{wildcards.seed}"
+        " {params.numbers:q} --rows {params.names:q} --threads {threads} --out {params.out:q} &> {log:q}"

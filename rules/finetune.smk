@@ -1,5 +1,5 @@
-# One fine-tune a (recipe, seed), and the trajectories of the base model that some learn from, are validated on, or by which key
-# steps are chosen.
+# One fine-tune a (backbone, training set, recipe, seed), and the trajectories of a backbone that some learn from, are validated on,
+# or by which key steps are chosen.
 
 # How many for which purpose, the seed that keeps them apart, and what is kept: those that are learned from whole, else the ends.
 TRAJECTORIES = {
@@ -7,22 +7,62 @@ TRAJECTORIES = {
     "validation": (config["finetune"]["validation_prompts"], 1, "--ends"),
     "key_search": (config["key_search"]["prompts"], 2, "--ends"),
 }
-
-
 FINETUNE_GPUS = config["finetune"].get("gpus", 1)
+
+
+def training_data(backbone, train):
+    """Encoded once for all fine-tunes, or the prepared data, of which each batch is encoded as it is drawn."""
+    if config["finetune"]["cache_latents"]:
+        return f"results/train_set/{backbone.name}/{train}.safetensors"
+    return PATHS.data(train, backbone.size)
+
+
+def training_data_argument(file, train):
+    if config["finetune"]["cache_latents"]:
+        return [f"--train-set={file}"]
+    return [f"--data={Path(file).parent}", *training_images(train)]
+
+
+def trajectories(backbone, dataset, purpose):
+    return f"results/trajectories/{backbone}/{dataset}/{purpose}.safetensors"
+
+
+def fine_tune(wildcards):
+    return FINE_TUNES[wildcards.backbone, wildcards.recipe]
+
+
+def trajectories_of(wildcards):
+    """The trajectories that a fine-tune learns from, and those that it is validated on, as arguments and files."""
+    tune = fine_tune(wildcards)
+    wanted = {"trajectories": tune.parsed.needs_trajectories, "validation": tune.validated}
+    purposes = {"trajectories": "train", "validation": "validation"}
+    return {
+        name: trajectories(wildcards.backbone, wildcards.train, purposes[name])
+        for name, needed in wanted.items()
+        if needed
+    }
+
+
+def finetune_script(wildcards):
+    return "finetune_validated" if fine_tune(wildcards).validated else "finetune"
+
+
+def pretraining_argument(wildcards):
+    pretraining = backbone_of(wildcards).registered.pretraining
+    return [f"--pretraining={json.dumps(vars(pretraining))}"] if pretraining else []
 
 
 rule sample_trajectories:
     input:
         lambda wildcards: (
-            f"results/prompts/{EVAL}-key_search.parquet" if wildcards.purpose == "key_search" else TRAINING_DATA
+            f"results/prompts/{wildcards.dataset}/{backbone_of(wildcards).size}/key_search.parquet"
+            if wildcards.purpose == "key_search"
+            else training_data(backbone_of(wildcards), wildcards.dataset)
         ),
     output:
-        f"results/trajectories/{BACKBONE}/{{purpose}}.safetensors",
+        trajectories("{backbone}", "{dataset}", "{purpose}"),
     log:
-        "logs/sample_trajectories/{purpose}.log",
-    benchmark:
-        "results/benchmarks/sample_trajectories/{purpose}.tsv"
+        "logs/sample_trajectories/{backbone}_{dataset}_{purpose}.log",
     wildcard_constraints:
         purpose="|".join(TRAJECTORIES),
     conda:
@@ -35,34 +75,35 @@ rule sample_trajectories:
     params:
         code=script("sample_trajectories"),
         versions=VERSIONS,
-        weights=WEIGHTS,
-        pipeline=PIPELINE,
+        weights=weights,
+        pipeline=pipeline,
         source=lambda wildcards, input: (
-            [f"--prompts={input[0]}"] if wildcards.purpose == "key_search" else training_data_argument(input[0])
+            [f"--prompts={input[0]}", f"--prefix={backbone_of(wildcards).prompt_prefix}"]
+            if wildcards.purpose == "key_search"
+            else training_data_argument(input[0], wildcards.dataset)
         ),
         n_trajectories=lambda wildcards: TRAJECTORIES[wildcards.purpose][0],
         seed=lambda wildcards: TRAJECTORIES[wildcards.purpose][1],
         ends=lambda wildcards: TRAJECTORIES[wildcards.purpose][2],
         steps=config["sampling"]["steps"],
-        guidance=config["sampling"]["guidance"],
+        guidance=lambda wildcards: backbone_of(wildcards).guidance,
         device=config["device"],
+    message:
+        "Sample trajectories of {wildcards.backbone} on {wildcards.dataset} ({wildcards.purpose})"
     shell:
-        "python -m workflow_scripts.sample_trajectories --pipeline {params.pipeline:q} {params.source:q}"
-        " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} {params.ends} --guidance {params.guidance} --device {params.device}"
-        " --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}sample_trajectories --pipeline {params.pipeline:q} {params.source:q}"
+        " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} {params.ends} --guidance {params.guidance}"
+        " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule finetune:
     input:
-        data=TRAINING_DATA,
-        trajectories=lambda wildcards: trajectories_of(wildcards.recipe),
-        validation=lambda wildcards: validation_of(wildcards.recipe),
+        unpack(trajectories_of),
+        data=lambda wildcards: training_data(backbone_of(wildcards), wildcards.train),
     output:
-        f"results/finetune/{BACKBONE}/{{recipe}}/seed{{seed}}/unet/diffusion_pytorch_model.safetensors",
+        "results/finetune/{backbone}/{train}/{recipe}/seed{seed}/unet/diffusion_pytorch_model.safetensors",
     log:
-        "logs/finetune/{recipe}_seed{seed}.log",
-    benchmark:
-        "results/benchmarks/finetune/{recipe}_seed{seed}.tsv"
+        "logs/finetune/{backbone}_{train}_{recipe}_seed{seed}.log",
     conda:
         ENV
     threads: config["threads"]
@@ -73,32 +114,33 @@ rule finetune:
         mem_mb=growing(4000),
         runtime=growing(60),
         # No result depends on it: a change of a resource, unlike one of a parameter, reruns nothing.
-        checkpoint_every=lambda wildcards: FINE_TUNES[wildcards.recipe].training["checkpoint_every"],
+        checkpoint_every=lambda wildcards: fine_tune(wildcards).training["checkpoint_every"],
     params:
-        script=lambda wildcards: finetune_script(wildcards.recipe),
-        code=lambda wildcards: script(finetune_script(wildcards.recipe)),
+        script=finetune_script,
+        code=lambda wildcards: script(finetune_script(wildcards)),
         versions=VERSIONS,
-        weights=WEIGHTS,
-        pipeline=PIPELINE,
-        data=lambda wildcards, input: training_data_argument(input.data),
-        trajectories=lambda wildcards, input: [f"--trajectories={file}" for file in input.get("trajectories", [])]
-        + [f"--validation={file}" for file in input.get("validation", [])],
-        recipe=lambda wildcards: json.dumps(FINE_TUNES[wildcards.recipe].recipe),
-        training=lambda wildcards: FINE_TUNES[wildcards.recipe].arguments,
+        weights=weights,
+        pipeline=pipeline,
+        data=lambda wildcards, input: training_data_argument(input.data, wildcards.train),
+        trajectories=lambda wildcards, input: [f"--{name}={input[name]}" for name in trajectories_of(wildcards)],
+        recipe=lambda wildcards: json.dumps(fine_tune(wildcards).recipe),
+        training=lambda wildcards: fine_tune(wildcards).arguments,
         sampling_steps=config["sampling"]["steps"],
-        pretraining=pretraining_argument(BACKBONES[BACKBONE]),
+        pretraining=pretraining_argument,
         device=config["device"],
         out=subpath(output[0], ancestor=2),
+    message:
+        "Fine-tune {wildcards.backbone} on {wildcards.train} by {wildcards.recipe}, seed {wildcards.seed}"
     # One process a GPU. Chosen here and not in `params`: with more GPUs at hand no fine-tune need run again.
     shell:
         "if [ {resources.gpu} -lt {resources.wanted} ]; then"
         " echo 'config key finetune.gpus = {resources.wanted}: allow them, with --resources gpu={resources.wanted}' >&2; exit 1; fi;"
-        " launch=python; if [ {resources.gpu} -gt 1 ]; then"
-        " launch='python -m workflow_scripts.with_gpus {resources.gpu} torchrun --standalone --nproc-per-node {resources.gpu}'; fi;"
+        " launch='{RUN}'; if [ {resources.gpu} -gt 1 ]; then"
+        " launch='python -m workflow_scripts.with_gpus {resources.gpu} torchrun --standalone --nproc-per-node {resources.gpu} -m workflow_scripts.'; fi;"
         # Several nodes: docs/cluster.md.
-        " if [ ${{SLURM_NTASKS:-1}} -gt 1 ]; then launch='srun python'; fi;"
-        " $launch -m workflow_scripts.{params.script} --pipeline {params.pipeline:q} {params.data:q}"
+        " if [ ${{SLURM_NTASKS:-1}} -gt 1 ]; then launch='srun python -m workflow_scripts.'; fi;"
+        " ${{launch}}{params.script} --pipeline {params.pipeline:q} {params.data:q}"
         " {params.trajectories:q} --recipe {params.recipe:q} {params.training:q} --sampling-steps {params.sampling_steps}"
-        " --checkpoint-every {resources.checkpoint_every}"
-        " {params.pretraining:q} --seed {wildcards.seed} --tensorboard results/tensorboard/{wildcards.recipe}/seed{wildcards.seed} --device {params.device}"
-        " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        " --checkpoint-every {resources.checkpoint_every} {params.pretraining:q} --seed {wildcards.seed}"
+        " --tensorboard results/tensorboard/{wildcards.backbone}/{wildcards.train}/{wildcards.recipe}/seed{wildcards.seed}"
+        " --device {params.device} --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"

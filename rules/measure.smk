@@ -1,16 +1,43 @@
 # Features of images, and everything that is measured on images, weights and samplers.
 
 
+def extractor_weights(extractor):
+    """The weights that the configuration names for an extractor."""
+    weights = config["metrics"].get("weights", {})
+    return [weights[extractor]] if extractor in weights else []
+
+
+def extractor_arguments(wildcards):
+    """Which network a features job runs, and how."""
+    return [
+        f"--extractor={wildcards.extractor}",
+        *(f"--weights={file}" for file in extractor_weights(wildcards.extractor)),
+        f"--precision={config['metrics']['precision']}",
+        f"--device={config['device']}",
+    ]
+
+
+def extractor_code(name):
+    return lambda wildcards: script(name, f"fcr_core/features/{wildcards.extractor}.py")
+
+
+def metric_files(metrics):
+    return [f"fcr_core/metrics/{metric}.py" for metric in metrics]
+
+
+def place_of(cell):
+    """The data set of a cell and its size at the cell's backbone."""
+    return cell.setting.dataset, BACKBONES_USED[cell.model.backbone].size
+
+
 rule real_features:
     input:
-        data="results/data/{dataset}/prompts.parquet",
+        data=PATHS.data("{dataset}", "{size}"),
         weights=lambda wildcards: extractor_weights(wildcards.extractor),
     output:
-        "results/features/{extractor}/real/{dataset}/{split}.npz",
+        PATHS.real_features("{extractor}", "{dataset}", "{size}", "{split}"),
     log:
-        "logs/real_features/{extractor}_{dataset}_{split}.log",
-    benchmark:
-        "results/benchmarks/real_features/{extractor}_{dataset}_{split}.tsv"
+        "logs/real_features/{extractor}_{dataset}_{size}_{split}.log",
     conda:
         ENV
     threads: config["threads"]
@@ -18,25 +45,25 @@ rule real_features:
         gpu=GPUS,
         mem_mb=growing(4000),
     params:
-        code=lambda wildcards: script("extract_real_features", f"fcr_core/features/{wildcards.extractor}.py"),
+        code=extractor_code("extract_real_features"),
         versions=VERSIONS,
         data=subpath(input.data, parent=True),
-        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
+        extractor=extractor_arguments,
+    message:
+        "Features of the real images of {wildcards.dataset} ({wildcards.extractor}, {wildcards.split})"
     shell:
-        "python -m workflow_scripts.extract_real_features --data {params.data:q} --split {wildcards.split}"
-        " {params.extractor:q} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}extract_real_features --data {params.data:q} --split {wildcards.split} {params.extractor:q}"
+        " --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule train_lit:
     input:
-        data="results/data/{dataset}/prompts.parquet",
-        features="results/features/effnet/real/{dataset}/train.npz",
+        data=PATHS.data("{dataset}", "{size}"),
+        features=PATHS.real_features("effnet", "{dataset}", "{size}", "train"),
     output:
-        "results/lit/{dataset}.npz",
+        "results/lit/{dataset}/{size}.npz",
     log:
-        "logs/train_lit/{dataset}.log",
-    benchmark:
-        "results/benchmarks/train_lit/{dataset}.tsv"
+        "logs/train_lit/{dataset}_{size}.log",
     conda:
         ENV
     threads: config["threads"]
@@ -47,22 +74,21 @@ rule train_lit:
         versions=VERSIONS,
         data=subpath(input.data, parent=True),
         steps=config["metrics"]["lit_steps"],
+    message:
+        "Train the projections of the LiT score on {wildcards.dataset}"
     shell:
-        "python -m workflow_scripts.train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
+        " --threads {threads} --out {output:q} &> {log:q}"
 
 
-rule sample_features:
+rule text_features:
     input:
-        samples=lambda wildcards: samples_of(wildcards.variation),
-        images=lambda wildcards: images_in(wildcards.variation),
+        data=PATHS.data("{dataset}", "{size}"),
         weights=lambda wildcards: extractor_weights(wildcards.extractor),
     output:
-        "results/features/{extractor}/samples/{variation}.npz",
+        "results/features/{extractor}/texts/{dataset}/{size}.npz",
     log:
-        "logs/sample_features/{extractor}_{variation}.log",
-    benchmark:
-        "results/benchmarks/sample_features/{extractor}_{variation}.tsv"
+        "logs/text_features/{extractor}_{dataset}_{size}.log",
     conda:
         ENV
     threads: config["threads"]
@@ -70,29 +96,62 @@ rule sample_features:
         gpu=GPUS,
         mem_mb=growing(4000),
     params:
-        code=lambda wildcards: script("extract_features", f"fcr_core/features/{wildcards.extractor}.py"),
+        code=extractor_code("extract_text_features"),
+        versions=VERSIONS,
+        extractor=extractor_arguments,
+    message:
+        "Features of the captions of {wildcards.dataset} ({wildcards.extractor})"
+    shell:
+        "{RUN}extract_text_features --prompts {input.data:q} {params.extractor:q}"
+        " --threads {threads} --out {output:q} &> {log:q}"
+
+
+rule sample_features:
+    input:
+        samples=lambda wildcards: PATHS.manifests(wildcards.cell, drawn(wildcards).seeds),
+        images=lambda wildcards: images_in(wildcards.cell, drawn(wildcards).seeds),
+        weights=lambda wildcards: extractor_weights(wildcards.extractor),
+    output:
+        PATHS.features("{extractor}", "{cell}"),
+    log:
+        "logs/sample_features/{extractor}/{cell}.log",
+    conda:
+        ENV
+    threads: config["threads"]
+    resources:
+        gpu=GPUS,
+        mem_mb=growing(4000),
+    params:
+        code=extractor_code("extract_features"),
         versions=VERSIONS,
         samples=lambda wildcards, input: folders_of(input.samples),
-        seeds=SEEDS,
-        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
+        seeds=lambda wildcards: drawn(wildcards).seeds,
+        extractor=extractor_arguments,
+    message:
+        "Features of {wildcards.cell} ({wildcards.extractor})"
     shell:
-        "python -m workflow_scripts.extract_features --samples {params.samples:q} --seeds {params.seeds}"
-        " {params.extractor:q} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}extract_features --samples {params.samples:q} --seeds {params.seeds} {params.extractor:q}"
+        " --threads {threads} --out {output:q} &> {log:q}"
 
 
-rule measure_set:
+# All metrics of sets of images and the image-text score of a cell in one job, as each is seconds.
+rule measure_quality:
     input:
-        features=lambda wildcards: f"results/features/{set_extractor(wildcards.metric)}/samples/{wildcards.variation}.npz",
-        reference=lambda wildcards: f"results/features/{set_extractor(wildcards.metric)}/real/{EVAL}/test.npz",
-        space=lambda wildcards: [IMAGE_TEXT_SPACE] if wildcards.metric in IN_IMAGE_TEXT_SPACE else [],
+        features=PATHS.features(EXTRACTOR, "{cell}"),
+        reference=lambda wildcards: PATHS.real_features(EXTRACTOR, *place_of(drawn(wildcards).cell), "test"),
+        image_text=PATHS.features(IMAGE_TEXT_EXTRACTOR, "{cell}"),
+        image_text_reference=lambda wildcards: PATHS.real_features(
+            IMAGE_TEXT_EXTRACTOR, *place_of(drawn(wildcards).cell), "test"
+        ),
+        twins=lambda wildcards: PATHS.features(IMAGE_TEXT_EXTRACTOR, ROWS[wildcards.cell].twin),
+        space=lambda wildcards: space_file(*place_of(drawn(wildcards).cell)),
     output:
-        "results/metrics/{metric}/{variation}.parquet",
+        sets=[PATHS.metric(metric, "{cell}") for metric in SET_METRICS],
+        image_text=PATHS.metric("image_text", "{cell}"),
     log:
-        "logs/measure_set/{metric}_{variation}.log",
-    benchmark:
-        "results/benchmarks/measure_set/{metric}_{variation}.tsv"
+        "logs/measure_quality/{cell}.log",
     wildcard_constraints:
-        metric="|".join(SET_METRICS),
+        cell=one_of(ROWS),
     conda:
         ENV
     # NumPy's: Snakemake tells its libraries the job's threads.
@@ -101,73 +160,35 @@ rule measure_set:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        code=lambda wildcards: script("measure_set", f"fcr_core/metrics/{wildcards.metric}.py"),
-        seeds=SEEDS,
-        space=lambda wildcards, input: [f"{SPACE_ARGUMENT}={file}" for file in input.get("space", [])],
-    shell:
-        "python -m workflow_scripts.measure_set --metric {wildcards.metric} --features {input.features:q}"
-        " --reference {input.reference:q} {params.space:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule text_features:
-    input:
-        data="results/data/{dataset}/prompts.parquet",
-        weights=lambda wildcards: extractor_weights(wildcards.extractor),
-    output:
-        "results/features/{extractor}/texts/{dataset}.npz",
-    log:
-        "logs/text_features/{extractor}_{dataset}.log",
-    benchmark:
-        "results/benchmarks/text_features/{extractor}_{dataset}.tsv"
-    conda:
-        ENV
-    threads: config["threads"]
-    resources:
-        gpu=GPUS,
-        mem_mb=growing(4000),
-    params:
-        code=lambda wildcards: script("extract_text_features", f"fcr_core/features/{wildcards.extractor}.py"),
-        versions=VERSIONS,
-        extractor=lambda wildcards: extractor_arguments(wildcards.extractor),
-    shell:
-        "python -m workflow_scripts.extract_text_features --prompts {input.data:q} {params.extractor:q}"
-        " --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
-
-
-rule measure_image_text:
-    input:
-        features=f"results/features/{IMAGE_TEXT_EXTRACTOR}/samples/{{variation}}.npz",
-        twins=lambda wildcards: f"results/features/{IMAGE_TEXT_EXTRACTOR}/samples/{twin_of(ROWS[wildcards.variation])}.npz",
-        space=IMAGE_TEXT_SPACE,
-    output:
-        "results/metrics/image_text/{variation}.parquet",
-    log:
-        "logs/measure_image_text/{variation}.log",
-    benchmark:
-        "results/benchmarks/measure_image_text/{variation}.tsv"
-    conda:
-        ENV
-    params:
-        code=script("measure_image_text"),
+        code=script("measure_quality", *metric_files(SET_METRICS)),
+        metrics=SET_METRICS,
         space=SPACE_ARGUMENT,
-        seeds=SEEDS,
+        seeds=lambda wildcards: drawn(wildcards).seeds,
+    message:
+        "Measure the quality of {wildcards.cell}"
     shell:
-        "python -m workflow_scripts.measure_image_text --features {input.features:q} --twins {input.twins:q}"
-        " {params.space} {input.space:q} --seeds {params.seeds} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}measure_quality --metrics {params.metrics} --features {input.features:q} --reference {input.reference:q}"
+        " --image-text {input.image_text:q} --image-text-reference {input.image_text_reference:q} --twins {input.twins:q}"
+        " {params.space} {input.space:q} --seeds {params.seeds} --sets {output.sets:q} --threads {threads}"
+        " --out {output.image_text:q} &> {log:q}"
 
 
 rule measure_pairs:
     input:
-        samples=lambda wildcards: samples_of(wildcards.variation),
-        own=lambda wildcards: samples_of(twin_of(ROWS[wildcards.variation])),
-        base=samples_of(UNCACHED),
-        images=lambda wildcards: images_in(wildcards.variation, twin_of(ROWS[wildcards.variation]), UNCACHED),
+        samples=lambda wildcards: PATHS.manifests(wildcards.cell, drawn(wildcards).seeds),
+        own=lambda wildcards: PATHS.manifests(ROWS[wildcards.cell].twin, drawn(wildcards).seeds),
+        base=lambda wildcards: PATHS.manifests(ROWS[wildcards.cell].base, drawn(wildcards).seeds),
+        images=lambda wildcards: [
+            folder
+            for cell in (wildcards.cell, ROWS[wildcards.cell].twin, ROWS[wildcards.cell].base)
+            for folder in images_in(cell, drawn(wildcards).seeds)
+        ],
     output:
-        "results/metrics/pairs/{variation}.parquet",
+        PATHS.metric("pairs", "{cell}"),
     log:
-        "logs/measure_pairs/{variation}.log",
-    benchmark:
-        "results/benchmarks/measure_pairs/{variation}.tsv"
+        "logs/measure_pairs/{cell}.log",
+    wildcard_constraints:
+        cell=one_of(ROWS),
     conda:
         ENV
     threads: config["threads"]
@@ -181,24 +202,35 @@ rule measure_pairs:
         samples=lambda wildcards, input: folders_of(input.samples),
         own=lambda wildcards, input: folders_of(input.own),
         base=lambda wildcards, input: folders_of(input.base),
-        seeds=SEEDS,
+        seeds=lambda wildcards: drawn(wildcards).seeds,
         device=config["device"],
+    message:
+        "Compare {wildcards.cell} with its uncached twin"
     shell:
-        "python -m workflow_scripts.measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
-        " --seeds {params.seeds} --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
+        " --seeds {params.seeds} --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
+
+
+# The seeds of each model's fine-tune; the published weights have none of their own.
+MODEL_SEEDS = {path: set() for path in MODELS}
+for drawing in DRAWINGS.values():
+    MODEL_SEEDS[drawing.cell.model.path].update(drawing.seeds)
+
+
+def model_seeds(wildcards):
+    return sorted(MODEL_SEEDS[wildcards.model])
 
 
 rule measure_variance:
     input:
-        unets=lambda wildcards: replaced_unets(RECIPE_OF_MODEL[wildcards.model]),
-        data=f"results/data/{EVAL}/prompts.parquet",
-        prompts=f"results/prompts/{EVAL}.parquet",
+        unets=lambda wildcards: PATHS.weights(MODELS[wildcards.model], model_seeds(wildcards)),
+        data=lambda wildcards: PATHS.data(wildcards.dataset, backbone_of(wildcards).size),
+        prompts=lambda wildcards: PATHS.prompts(wildcards.dataset, backbone_of(wildcards).size),
     output:
-        "results/metrics/feature_variance/{model}.parquet",
+        variance=PATHS.variance("{model}", "{dataset}"),
+        blocks=PATHS.block_variance("{model}", "{dataset}"),
     log:
-        "logs/measure_variance/{model}.log",
-    benchmark:
-        "results/benchmarks/measure_variance/{model}.tsv"
+        "logs/measure_variance/{model}_{dataset}.log",
     conda:
         ENV
     threads: config["threads"]
@@ -208,31 +240,31 @@ rule measure_variance:
     params:
         code=script("measure_variance"),
         versions=VERSIONS,
-        weights=WEIGHTS,
-        pipeline=PIPELINE,
+        weights=weights,
+        pipeline=pipeline,
         unets=lambda wildcards, input: folders_of(input.get("unets", [])),
         data=subpath(input.data, parent=True),
         n_images=config["metrics"]["variance_images"],
-        deltas=rows.deltas_of(config),
-        seeds=SEEDS,
+        deltas=config["metrics"]["deltas"],
+        seeds=model_seeds,
         device=config["device"],
+    message:
+        "Measure the feature variance of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "python -m workflow_scripts.measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q}"
-        " --data {params.data:q} --prompts {input.prompts:q} --count {params.n_images} --deltas {params.deltas}"
-        " --seeds {params.seeds} --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q} --data {params.data:q}"
+        " --prompts {input.prompts:q} --count {params.n_images} --deltas {params.deltas} --seeds {params.seeds}"
+        " --device {params.device} --threads {threads} --blocks {output.blocks:q} --out {output.variance:q} &> {log:q}"
 
 
 rule measure_real:
     input:
-        reference=f"results/features/{EXTRACTOR}/real/{EVAL}/test.npz",
-        image_text_reference=f"results/features/{IMAGE_TEXT_EXTRACTOR}/real/{EVAL}/test.npz",
-        space=IMAGE_TEXT_SPACE,
+        reference=PATHS.real_features(EXTRACTOR, "{dataset}", "{size}", "test"),
+        image_text_reference=PATHS.real_features(IMAGE_TEXT_EXTRACTOR, "{dataset}", "{size}", "test"),
+        space=lambda wildcards: space_file(wildcards.dataset, wildcards.size),
     output:
-        "results/metrics/real.parquet",
+        PATHS.real("{dataset}", "{size}"),
     log:
-        "logs/measure_real.log",
-    benchmark:
-        "results/benchmarks/measure_real.tsv"
+        "logs/measure_real/{dataset}_{size}.log",
     conda:
         ENV
     # NumPy's: Snakemake tells its libraries the job's threads.
@@ -241,24 +273,42 @@ rule measure_real:
         mem_mb=growing(4000),
         runtime=growing(120),
     params:
-        code=script("measure_real", *(f"fcr_core/metrics/{metric}.py" for metric in SET_METRICS)),
+        code=script("measure_real", *metric_files(SET_METRICS)),
         metrics=SET_METRICS,
         space=SPACE_ARGUMENT,
+    message:
+        "Measure what the real images of {wildcards.dataset} score"
     shell:
-        "python -m workflow_scripts.measure_real --metrics {params.metrics} --reference {input.reference:q}"
-        " --image-text-reference {input.image_text_reference:q} {params.space} {input.space:q} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}measure_real --metrics {params.metrics} --reference {input.reference:q}"
+        " --image-text-reference {input.image_text_reference:q} {params.space} {input.space:q}"
+        " --threads {threads} --out {output:q} &> {log:q}"
 
 
-rule measure_efficiency:
+def timed_samplers(wildcards):
+    """The samplers of an experiment on a backbone: rows that differ in weights alone cost the same."""
+    rows = EXPERIMENTS[wildcards.experiment].of_backbone(wildcards.backbone)
+    return {row.cell.sampler.name: row.cell.sampler for row in rows}
+
+
+def timed_row(wildcards):
+    """A row whose prompts are drawn while the clock runs."""
+    return EXPERIMENTS[wildcards.experiment].of_backbone(wildcards.backbone)[0]
+
+
+rule measure_cost:
     input:
-        prompts=f"results/prompts/{EVAL}.parquet",
-        key_steps=lambda wildcards: [file for row in TABLES[wildcards.table].values() for file in keys_of(row)],
+        prompts=lambda wildcards: prompts_of(timed_row(wildcards).cell),
+        key_steps=lambda wildcards: [
+            file
+            for row in EXPERIMENTS[wildcards.experiment].of_backbone(wildcards.backbone)
+            for file in key_steps_of(row.cell)
+        ],
     output:
-        "results/metrics/efficiency/{table}{at}.parquet",
+        "results/cost/{backbone}/{experiment}{at}.parquet",
     log:
-        "logs/measure_efficiency/{table}{at}.log",
-    benchmark:
-        "results/benchmarks/measure_efficiency/{table}{at}.tsv"
+        "logs/measure_cost/{backbone}_{experiment}{at}.log",
+    wildcard_constraints:
+        at=r"|_\d+px",
     conda:
         ENV
     # All cores: nothing may run beside a timing.
@@ -268,24 +318,19 @@ rule measure_efficiency:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        code=script("measure_efficiency"),
+        code=script("measure_cost"),
         versions=VERSIONS,
-        weights=WEIGHTS,
-        pipeline=PIPELINE,
-        samplers=lambda wildcards: rows.samplers_json(TABLES[wildcards.table].values()),
-        key_steps=lambda wildcards, input: json.dumps(
-            {
-                row.sampler: copy_of(name, input.get("key_steps"))
-                for row in TABLES[wildcards.table].values()
-                for name in keys_of(row)
-            }
-        ),
-        guidance=config["sampling"]["guidance"],
-        batches=lambda wildcards: CLOCK[wildcards.table]["batches"],
-        repeats=lambda wildcards: CLOCK[wildcards.table]["repeats"],
+        weights=weights,
+        pipeline=pipeline,
+        samplers=lambda wildcards: json.dumps([sampler.json for sampler in timed_samplers(wildcards).values()]),
+        key_steps=lambda wildcards, input: [f"--keys={file}" for file in dict.fromkeys(input.get("key_steps", []))],
+        batches=lambda wildcards: EXPERIMENTS[wildcards.experiment].cost.batches,
+        repeats=lambda wildcards: EXPERIMENTS[wildcards.experiment].cost.repeats,
         size=lambda wildcards: [f"--size={int(wildcards.at[1:-2])}"] if wildcards.at else [],
         device=config["device"],
+    message:
+        "Time the samplers of {wildcards.experiment} on {wildcards.backbone}, alone on the machine"
     shell:
-        "python -m workflow_scripts.measure_efficiency --pipeline {params.pipeline:q} --prompts {input.prompts:q}"
-        " --samplers {params.samplers:q} --keys {params.key_steps:q} --guidance {params.guidance} --batches {params.batches} --repeats {params.repeats}"
-        " {params.size} --device {params.device} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}measure_cost --pipeline {params.pipeline:q} --prompts {input.prompts:q} --samplers {params.samplers:q}"
+        " {params.key_steps:q} --batches {params.batches} --repeats {params.repeats} {params.size}"
+        " --device {params.device} --threads {threads} --out {output:q} &> {log:q}"

@@ -1,16 +1,39 @@
-# Images of one variation and seed; a twin is the same model sampled uncached. Where a row has a number of key steps instead of
-# a stride, they are chosen first, for its way of sampling, on held-out concepts that are not evaluated.
+# Images of a cell. Where a sampler has a number of key steps instead of a stride, they are chosen first, for its way of sampling, on
+# held-out concepts that are not evaluated.
+
+SHARD = config["sampling"].get("shard")
+SAMPLES = PATHS.samples("{cell}", "{seed}")
+# Drawn with all seeds in one job, or a job a seed.
+TOGETHER = [
+    path
+    for path, drawing in DRAWINGS.items()
+    if config["sampling"]["seeds_together"] and not SHARD and list(drawing.seeds) == SEEDS
+]
+APART = DRAWINGS.keys() - TOGETHER
+
+
+def key_steps_of(cell):
+    """The chosen key steps of a sampler that has no stride."""
+    if not cell.sampler.wants_keys:
+        return []
+    return [f"results/key_steps/{cell.model.backbone}/{cell.sampler.name}.json"]
+
+
+def trained(wildcards):
+    """The weights that a job's model has been fine-tuned to, one file a seed; none for published ones."""
+    seeds = [wildcards.seed] if hasattr(wildcards, "seed") else SEEDS
+    return PATHS.weights(drawn(wildcards).cell.model, seeds)
 
 
 rule search_key_steps:
     input:
-        f"results/trajectories/{BACKBONE}/key_search.safetensors",
+        lambda wildcards: trajectories(wildcards.backbone, backbone_of(wildcards).search, "key_search"),
     output:
-        f"results/key_steps/{BACKBONE}/{{sampler}}.json",
+        "results/key_steps/{backbone}/{sampler}.json",
     log:
-        "logs/search_key_steps/{sampler}.log",
-    benchmark:
-        "results/benchmarks/search_key_steps/{sampler}.tsv"
+        "logs/search_key_steps/{backbone}_{sampler}.log",
+    wildcard_constraints:
+        sampler=one_of(sampler for _, sampler in SEARCHED),
     conda:
         ENV
     threads: config["threads"]
@@ -21,29 +44,32 @@ rule search_key_steps:
     params:
         code=script("search_key_steps"),
         versions=VERSIONS,
-        weights=WEIGHTS,
-        pipeline=PIPELINE,
-        n_keys=lambda wildcards: KEYED[wildcards.sampler].keys,
-        plan=lambda wildcards: rows.reuse_json(KEYED[wildcards.sampler]),
+        weights=weights,
+        pipeline=pipeline,
+        plan=lambda wildcards: json.dumps(SEARCHED[wildcards.backbone, wildcards.sampler].plan.fields),
         device=config["device"],
+    message:
+        "Search for the key steps of {wildcards.sampler} on {wildcards.backbone}"
     shell:
-        "python -m workflow_scripts.search_key_steps --pipeline {params.pipeline:q} --trajectories {input:q} --count {params.n_keys}"
-        " --plan {params.plan:q} --device {params.device} --code {params.code} --threads {threads} --out {output:q} 2>&1 | tee {log:q}"
+        "{RUN}search_key_steps --pipeline {params.pipeline:q} --trajectories {input:q} --plan {params.plan:q}"
+        " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule sample:
     input:
-        prompts=f"results/prompts/{EVAL}.parquet",
-        unet=lambda wildcards: unets_of(SAMPLED[wildcards.variation].recipe, [wildcards.seed]),
-        key_steps=lambda wildcards: keys_of(SAMPLED[wildcards.variation]),
-        pictures=PICTURES,
+        prompts=lambda wildcards: prompts_of(drawn(wildcards).cell),
+        weights=trained,
+        key_steps=lambda wildcards: key_steps_of(drawn(wildcards).cell),
+        pictures=lambda wildcards: pictures_of(backbone_of(wildcards), drawn(wildcards).cell),
     output:
-        manifest=f"{SAMPLES}/manifest.parquet",
-        images=IMAGES_KEPT(directory(f"{SAMPLES}/images")),
+        manifests=expand(f"{SAMPLES}/manifest.parquet", seed=SEEDS, allow_missing=True),
+        images=[
+            IMAGES_KEPT(directory(folder)) for folder in expand(f"{SAMPLES}/images", seed=SEEDS, allow_missing=True)
+        ],
     log:
-        "logs/sample/{variation}_seed{seed}.log",
-    benchmark:
-        "results/benchmarks/sample/{variation}_seed{seed}.tsv"
+        "logs/sample/{cell}.log",
+    wildcard_constraints:
+        cell=one_of(TOGETHER),
     conda:
         ENV
     threads: config["threads"]
@@ -56,60 +82,80 @@ rule sample:
     params:
         code=script("sample"),
         versions=VERSIONS,
-        weights=WEIGHTS,
-        pipeline=PIPELINE,
-        unet=lambda wildcards, input: weights_argument(SAMPLED[wildcards.variation].recipe, input.get("unet", [])),
+        weights=weights,
+        pipeline=pipeline,
+        trained=lambda wildcards, input: replacing_argument(drawn(wildcards).cell.model, input.get("weights", [])),
         key_steps=lambda wildcards, input: [f"--keys={file}" for file in input.get("key_steps", [])],
-        pictures=lambda wildcards, input: pictures_argument(input),
+        pictures=lambda wildcards, input: [f"--data={folder}" for folder in folders_of(input.get("pictures", []))],
+        sampler=lambda wildcards: json.dumps(drawn(wildcards).cell.sampler.json),
+        scenario=lambda wildcards: SCENARIOS[drawn(wildcards).cell.setting.scenario].json,
+        prefix=lambda wildcards: backbone_of(wildcards).prompt_prefix,
+        noise=lambda wildcards: DATASETS[drawn(wildcards).cell.setting.dataset].noise_id,
+        seeds=SEEDS,
         start=0,
-        n_prompts=lambda wildcards: prompts_drawn(wildcards.variation),
-        sampler=lambda wildcards: rows.sampler_json(SAMPLED[wildcards.variation]),
-        guidance=config["sampling"]["guidance"],
+        n_prompts=lambda wildcards: drawn(wildcards).prompts,
         device=config["device"],
-        out=subpath(output[0], parent=True),
+        out=subpath(output[0], ancestor=2),
+    message:
+        "Sample {wildcards.cell}"
     shell:
-        "python -m workflow_scripts.sample --pipeline {params.pipeline:q} {params.unet:q} {params.pictures:q}"
-        " --prompts {input.prompts:q} --start {params.start} --count {params.n_prompts}"
-        " --sampler {params.sampler:q} {params.key_steps:q} --guidance {params.guidance} --seed {wildcards.seed} --batch {resources.batch} --device {params.device}"
-        " --code {params.code} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+        "{RUN}sample --pipeline {params.pipeline:q} {params.trained:q} {params.pictures:q} --prompts {input.prompts:q}"
+        " --start {params.start} --count {params.n_prompts} --sampler {params.sampler:q} {params.key_steps:q}"
+        " --scenario {params.scenario:q} --prefix {params.prefix:q} --noise {params.noise:q} --seeds {params.seeds}"
+        " --batch {resources.batch} --device {params.device} --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"
+
+
+use rule sample as sample_seed with:
+    output:
+        manifest=f"{SAMPLES}/manifest.parquet",
+        images=IMAGES_KEPT(directory(f"{SAMPLES}/images")),
+    log:
+        "logs/sample/{cell}/seed{seed}.log",
+    wildcard_constraints:
+        cell=one_of(APART),
+    params:
+        seeds=lambda wildcards: wildcards.seed,
+    message:
+        "Sample {wildcards.cell}, seed {wildcards.seed}"
 
 
 # With config key sampling.shard a job draws so many prompts, and the folder that others read is put together from them.
 if SHARD:
 
-    ruleorder: merge_samples > sample
+    ruleorder: merge_samples > sample_seed
 
     use rule sample as sample_shard with:
         output:
             # The images get a second name in the merged folder, so what is removed here is latents and manifest.
-            temp(directory(f"results/sample_shards/{{variation}}/{EVAL}/clean/seed{{seed}}/{{start}}")),
+            temp(directory("results/sample_shards/{cell}/{start}/seed{seed}")),
         log:
-            "logs/sample_shard/{variation}_seed{seed}_{start}.log",
-        benchmark:
-            "results/benchmarks/sample_shard/{variation}_seed{seed}_{start}.tsv"
+            "logs/sample_shard/{cell}/seed{seed}_{start}.log",
+        wildcard_constraints:
+            cell=one_of(APART),
         params:
+            seeds=lambda wildcards: wildcards.seed,
             start=lambda wildcards: wildcards.start,
-            n_prompts=lambda wildcards: min(SHARD, prompts_drawn(wildcards.variation) - int(wildcards.start)),
-            out=lambda wildcards, output: output[0],
+            n_prompts=lambda wildcards: min(SHARD, drawn(wildcards).prompts - int(wildcards.start)),
+            out=subpath(output[0], parent=True),
+        message:
+            "Sample {wildcards.cell}, seed {wildcards.seed}, from prompt {wildcards.start} on"
 
     rule merge_samples:
         input:
             lambda wildcards: expand(
-                rules.sample_shard.output,
-                start=range(0, prompts_drawn(wildcards.variation), SHARD),
-                allow_missing=True,
+                rules.sample_shard.output, start=range(0, drawn(wildcards).prompts, SHARD), allow_missing=True
             ),
         output:
             manifest=f"{SAMPLES}/manifest.parquet",
             images=IMAGES_KEPT(directory(f"{SAMPLES}/images")),
         log:
-            "logs/merge_samples/{variation}_seed{seed}.log",
-        benchmark:
-            "results/benchmarks/merge_samples/{variation}_seed{seed}.tsv"
+            "logs/merge_samples/{cell}/seed{seed}.log",
         conda:
             ENV
         params:
             code=script("merge_samples"),
             out=subpath(output[0], parent=True),
+        message:
+            "Put the shards of {wildcards.cell}, seed {wildcards.seed}, together"
         shell:
-            "python -m workflow_scripts.merge_samples --shards {input:q} --threads {threads} --out {params.out:q} 2>&1 | tee {log:q}"
+            "{RUN}merge_samples --shards {input:q} --threads {threads} --out {params.out:q} &> {log:q}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
@@ -12,10 +10,32 @@ from fcr_core.backbones.loading import load_pipeline
 from fcr_core.training.pocket import SCHEDULER_CONFIG
 
 from .unets import built
-from .workspace import Workspace, readme_blocks
+from .workspace import ROOT, Workspace, readme_blocks
 
-ROOT = Path(__file__).parent.parent
+# The files whose tests ask for `ran`.
+WORKSPACE_TESTS = ("tests/workflow/test_workflow.py", "tests/report/test_page.py")
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that share the run of the DAG come first: theirs is the longest way."""
+    items.sort(key=lambda item: "ran" not in getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """Tests go to processes by file, and the files that share the run of the DAG to the same one.
+
+    (Groups by mark, xdist's own way, do nothing with xdist 3.8 and pytest 9.2.)
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return WORKSPACE_TESTS[0] if file in WORKSPACE_TESTS else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The trained pipeline folder with its model card: scores on training concepts beside real images, and a sample grid."""
+"""Write the trained pocket pipeline with its model card: scores on training concepts beside real images, and a sample grid."""
 
 import argparse
 import json
@@ -13,15 +13,16 @@ from fcr_core.cards import pocket as card
 from fcr_core.cost.flops import count_unet_flops
 from fcr_core.data.pixels import slices
 from fcr_core.data.prepared import images_of, one_a_concept, prompts_of
+from fcr_core.experiment.sampler import Sampler
 from fcr_core.features import effnet, feature_files
 from fcr_core.features.extractor import extract
 from fcr_core.figures.sample_grid import sample_grid
 from fcr_core.jobs.files import replacing, write_json
-from fcr_core.sampling.samples import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
+from fcr_core.sampling.samples import decode_latents, initial_noise, latent_shape, sample_latents
 from workflow_scripts import cli
 
 CONCEPTS, SHOWN, SEED, BATCH = 200, 12, 0, 50
-SAMPLER = Sampler("ddim", 50, 1, 3.0)
+SAMPLER = Sampler("uncached-50", "ddim", 50, 3.0)
 
 
 def work(args: argparse.Namespace) -> None:

@@ -55,7 +55,7 @@ def configuration(configs: list[str]) -> dict[str, Any]:
 
 
 def build_dag(targets: set[str], configs: list[str]) -> Dag:
-    """Build the DAG of targets, files or rules, under config.yaml and `configs` on top. Raises `ValueError` when there is none."""
+    """Build the DAG of targets, files or rules, with `configs` on top of config.yaml. Raises `ValueError` when there is none."""
     settings = ConfigSettings(configfiles=[Path(file) for file in configs])
     with quiet(), SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, dryrun=True)) as api:
         made = api.workflow(

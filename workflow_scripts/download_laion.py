@@ -1,4 +1,4 @@
-"""Download images of LAION metadata into webdataset shards; killed, it goes on after the last finished shard."""
+"""Download the images of LAION metadata into webdataset shards. A killed run resumes after its last finished shard."""
 
 import argparse
 import logging
@@ -25,12 +25,12 @@ def work(args: argparse.Namespace) -> None:
     started = time.time()
     if is_offline_mode():
         raise ValueError(
-            "HF_HUB_OFFLINE is set: nothing is downloaded; name images you have as data set webdataset or image_folder"
+            "HF_HUB_OFFLINE is set, so nothing is downloaded: use your own images as data set webdataset or image_folder"
         )
     filters = Filters(args.min_aesthetic, args.min_size, args.max_unsafe, args.max_watermark)
     rows, left_out = wanted_rows(args.metadata, filters, args.seed)
     log.info("%d links wanted; left out: %s", len(rows), in_words(left_out))
-    # No hash of the code here: shards of days are not fetched anew because a line changed.
+    # The settings hold no hash of the code: shards that took days must not be fetched again because a line has changed.
     settings = asdict(filters) | {"images": args.images, "seed": args.seed, "shard_rows": args.shard_rows}
     settings["rows"] = str(pd.util.hash_pandas_object(rows).sum())
     if finished_by_another(args.out, "stats.json", settings):
@@ -42,7 +42,7 @@ def work(args: argparse.Namespace) -> None:
     if counts["success"] < args.images:
         log.warning("only %d of %d images: the links are used up; loosen data.laion", counts["success"], args.images)
     with replacing(args.out) as draft:
-        # Links instead of copies: until the folder has its name, a kill leaves the shards where they were.
+        # Use links instead of copies. If the run is killed before the folder has its name, the shards are still in place.
         shutil.copytree(partial, draft, copy_function=link_or_copy, ignore=shutil.ignore_patterns("settings.json", ".*"))
         write_json(draft / "stats.json", {"tried": +counts, "left_out": +left_out})
         write_json(draft / "run.json", run_record(settings, started))
@@ -52,13 +52,13 @@ def work(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--metadata", type=Path, required=True, help="folder of LAION metadata (*.parquet)")
-    parser.add_argument("--images", type=int, required=True, help="stop at so many good ones")
-    parser.add_argument("--min-aesthetic", type=float, required=True)
-    parser.add_argument("--min-size", type=int, required=True, help="of both sides; the smaller one is shrunk to it")
-    parser.add_argument("--max-unsafe", type=float, required=True)
-    parser.add_argument("--max-watermark", type=float, required=True)
-    parser.add_argument("--seed", type=int, required=True, help="of the order in which links are tried")
-    parser.add_argument("--workers", type=int, required=True, help="links fetched at once")
-    parser.add_argument("--shard-rows", type=int, default=1000, help="links a shard, from which an interrupted job resumes")
-    parser.add_argument("--allow-network", nargs="*", default=[], help="not public, but may be reached: 10.1.0.0/16")
+    parser.add_argument("--images", type=int, required=True, help="number of good images at which to stop")
+    parser.add_argument("--min-aesthetic", type=float, required=True, help="lowest aesthetic score, 1 to 10")
+    parser.add_argument("--min-size", type=int, required=True, help="shortest side in pixels; the smaller side is shrunk to it")
+    parser.add_argument("--max-unsafe", type=float, required=True, help="highest probability of being unsafe for work")
+    parser.add_argument("--max-watermark", type=float, required=True, help="highest probability of a watermark")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the order in which links are tried")
+    parser.add_argument("--workers", type=int, required=True, help="number of links fetched at the same time")
+    parser.add_argument("--shard-rows", type=int, default=1000, help="links in a shard; an interrupted job goes on at a shard")
+    parser.add_argument("--allow-network", nargs="*", default=[], help="reachable networks that are not public: 10.1.0.0/16")
     cli.run(parser, work)

@@ -1,4 +1,4 @@
-"""Encode the training split with the backbone's VAE and text encoder, once for all fine-tunes; killed, it goes on."""
+"""Encode the training split with the backbone's VAE and text encoder, once for all fine-tunes. A killed run resumes."""
 
 import argparse
 import shutil

@@ -1,4 +1,4 @@
-"""Export a fine-tune: a folder to push to the hub, with its weights for plain diffusers and a model card."""
+"""Export a fine-tune as a folder to push to the hub, with its weights for plain diffusers and a model card."""
 
 import argparse
 import json
@@ -16,10 +16,10 @@ from workflow_scripts import cli
 def work(args: argparse.Namespace) -> None:
     tuned = FineTuned(args.fine_tune, Recipe.from_config(args.recipe), args.pipeline, args.licence, args.task, args.data)
     if not tuned.weights.exists():
-        raise ValueError(f"{tuned.weights} is not there: run the fine-tune again, it is written beside the UNet")
+        raise ValueError(f"{tuned.weights} is missing: run the fine-tune again, which writes it")
     numbers = numbers_of(pd.read_csv(args.table), pd.read_parquet(args.real), args.rows) if args.table else ""
     with replacing(args.out) as draft:
-        # Adapters lie at the top, where diffusers looks for them.
+        # Put adapters at the top of the folder, because diffusers looks for them there.
         shutil.copytree(tuned.weights, draft if tuned.recipe.trains == "lora" else draft / "unet")
         shutil.copy(args.fine_tune / "log.csv", draft)
         model_card(tuned, args.name, numbers).save(draft / "README.md")
@@ -29,13 +29,13 @@ def make_parser() -> argparse.ArgumentParser:
     parser = cli.parser(__doc__)
     parser.add_argument("--fine-tune", type=Path, required=True, help="folder written by finetune")
     parser.add_argument("--recipe", type=json.loads, required=True, help="fields of fcr_core.experiment.recipe.Recipe as JSON")
-    parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id that was fine-tuned")
-    parser.add_argument("--licence", required=True, help="that of the pipeline, as fcr_core.backbones.registry names it")
-    parser.add_argument("--task", default="text2image", help="that of the pipeline, as fcr_core.backbones.registry names it")
+    parser.add_argument("--pipeline", required=True, help="folder or hub id of the pipeline that was fine-tuned")
+    parser.add_argument("--licence", required=True, help="licence of the pipeline, as fcr_core.backbones.registry names it")
+    parser.add_argument("--task", default="text2image", help="task of the pipeline, as fcr_core.backbones.registry names it")
     parser.add_argument("--data", required=True, help="name of the training set")
-    parser.add_argument("--name", required=True, help="of the model on its card")
-    parser.add_argument("--table", type=Path, help="results table whose numbers the card shows")
-    parser.add_argument("--real", type=Path, help="written by measure_real, beside a table")
+    parser.add_argument("--name", required=True, help="name of the model on its card")
+    parser.add_argument("--table", type=Path, help="results table with the numbers for the card")
+    parser.add_argument("--real", type=Path, help="file written by measure_real; needed with --table")
     parser.add_argument("--rows", nargs="*", default=[], help="rows of the table to show")
     return parser
 

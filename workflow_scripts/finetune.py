@@ -1,4 +1,4 @@
-"""Fine-tune a backbone's UNet by a recipe; killed, it goes on from its last checkpoint. Several GPUs: torchrun -m ..."""
+"""Fine-tune a backbone's UNet by a recipe. A killed run resumes from its last checkpoint. For several GPUs: torchrun -m ..."""
 
 import argparse
 import json
@@ -31,7 +31,7 @@ RESULT_SETTINGS = (
 )  # fmt: skip
 
 
-# What stops a fine-tune early, made once its networks are there.
+# Makes what stops a fine-tune early. It is called once the networks are there.
 MakeEarly = Callable[[argparse.Namespace, Recipe, TrainedParts], EarlyStopping]
 
 
@@ -65,18 +65,20 @@ def work(args: argparse.Namespace, make_early: MakeEarly | None = None, more_set
 
 
 def pipeline_around(args: argparse.Namespace, unet: Any) -> Any:
-    """The other networks of the pipeline, beside the UNet that learns."""
+    """Return the pipeline whose UNet is the one that learns."""
     pipe = load_pipeline(args.pipeline)
     pipe.unet = unet
     return pipe.to(args.device)
 
 
 def cost_of(run: TrainingRun, pretraining: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the cost of the run, and its share of the pre-training if that is given."""
     cost = run.cost()
     return cost | (Pretraining(**pretraining).share(cost) if pretraining else {})
 
 
 def write_result(args: argparse.Namespace, parts: TrainedParts, run: TrainingRun, record: dict, state: Path) -> None:
+    """Write the weights, `log.csv` and `run.json` to the output folder, and remove the checkpoints."""
     with replacing(args.out) as draft:
         parts.save(draft)
         run.write_log(draft / "log.csv")
@@ -89,23 +91,25 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     add_source(parser.add_mutually_exclusive_group(required=True))
     add_images(parser)
-    parser.add_argument("--trajectories", type=Path, help="written by sample_trajectories, for recipes that need them")
+    parser.add_argument("--trajectories", type=Path, help="file written by sample_trajectories, for recipes that need it")
     parser.add_argument("--recipe", type=json.loads, required=True, help="fields of fcr_core.experiment.recipe.Recipe as JSON")
-    parser.add_argument("--sampling-steps", type=int, default=50, help="steps of the sampler that groups belong to")
-    parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--batch", type=int, required=True)
-    parser.add_argument("--accumulate", type=int, default=1, help="batches a step, shared out among the processes")
-    parser.add_argument("--lr", type=float, required=True)
-    parser.add_argument("--cooldown", type=float, default=0.0, help="share of the steps in which the learning rate falls to 0")
-    parser.add_argument("--ema", type=float, default=0.0, help="decay of the averaged weights; 0 = none, for a few dozen steps")
+    parser.add_argument("--sampling-steps", type=int, default=50, help="steps of the sampler that the recipe is for")
+    parser.add_argument("--steps", type=int, required=True, help="optimizer steps")
+    parser.add_argument("--batch", type=int, required=True, help="images in a batch")
+    parser.add_argument("--accumulate", type=int, default=1, help="batches in a step, shared out among the processes")
+    parser.add_argument("--lr", type=float, required=True, help="learning rate")
+    parser.add_argument("--cooldown", type=float, default=0.0, help="last share of the steps; there the learning rate falls to 0")
+    parser.add_argument(
+        "--ema", type=float, default=0.0, help="decay of the averaged weights; 0 = none, for runs of a few dozen steps"
+    )
     parser.add_argument("--precision", choices=sorted(AUTOCAST), default="fp32")
     parser.add_argument("--optimizer", choices=sorted(OPTIMIZERS), default="adamw")
-    checkpointing = "keep no activations inside blocks but compute them again in the backward pass: slower, in less memory"
+    checkpointing = "compute activations inside blocks again in the backward pass: slower, but with less memory"
     parser.add_argument("--gradient-checkpointing", action=argparse.BooleanOptionalAction, default=False, help=checkpointing)
-    parser.add_argument("--lora-rank", type=int, default=16)
+    parser.add_argument("--lora-rank", type=int, default=16, help="rank of the adapters, for recipes that train lora")
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--checkpoint-every", type=int, default=500)
-    parser.add_argument("--pretraining", type=json.loads, help="fields of Pretraining as JSON, for run.json")
+    parser.add_argument("--checkpoint-every", type=int, default=500, help="steps between checkpoints")
+    parser.add_argument("--pretraining", type=json.loads, help="for run.json: fields of Pretraining as JSON")
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")

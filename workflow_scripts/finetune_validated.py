@@ -1,6 +1,6 @@
 """Fine-tune as `finetune` does, but stop when a mini-validation no longer gets better, and keep the best weights.
 
-A script of its own: only validated fine-tunes depend on the code of the cached sampler.
+This is a script of its own, so that only validated fine-tunes depend on the code of the cached sampler.
 """
 
 import argparse
@@ -22,7 +22,10 @@ def work(args: argparse.Namespace) -> None:
 
 
 def early_stopping(args: argparse.Namespace, recipe: Recipe, parts: TrainedParts) -> EarlyStopping:
-    """Asks how far the recipe's own cached sampler, with the weights as they are, is from the base model, uncached."""
+    """Return the early stopping of a fine-tune.
+
+    Its measure is how far the recipe's own cached sampler, with the weights as they are, is from the uncached base model.
+    """
     pipe = finetune.pipeline_around(args, parts.unet)
     measure = partial(shared_distance, pipe, Trajectories.load(args.validation), recipe.plan, parts.decoder)
     return EarlyStopping(measure, args.validate_every, patience=args.patience)
@@ -30,7 +33,7 @@ def early_stopping(args: argparse.Namespace, recipe: Recipe, parts: TrainedParts
 
 if __name__ == "__main__":
     parser = finetune.make_parser(__doc__)
-    parser.add_argument("--validation", type=Path, required=True, help="written by sample_trajectories")
+    parser.add_argument("--validation", type=Path, required=True, help="file written by sample_trajectories")
     parser.add_argument("--validate-every", type=int, required=True, help="steps between mini-validations")
-    parser.add_argument("--patience", type=int, default=3, help="mini-validations without a better mean after which to stop")
+    parser.add_argument("--patience", type=int, default=3, help="mini-validations without a better mean before it stops")
     cli.run(parser, work)

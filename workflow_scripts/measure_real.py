@@ -36,10 +36,10 @@ def floors(metric: ModuleType, real: FeatureTable, seen: FeatureTable, space: Em
     """
     if hasattr(metric, "per_prompt"):
         return []
-    needs = metrics_of(metric)[0].needs
-    images = seen if needs.startswith("image") else real
+    described = metrics_of(metric)[0]
+    images = seen if described.in_image_text_space else real
     _, rows, network = judged(metric, as_sampled(images), images, space)
-    if needs == "logits":
+    if not described.against_real:
         values = [metric.of_set(rows)]
     else:
         rng = np.random.default_rng(0)

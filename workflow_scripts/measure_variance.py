@@ -9,6 +9,7 @@ from fcr_core.backbones.loading import encode_prompts, load_network, load_pipeli
 from fcr_core.backbones.tasks import conditioning_of
 from fcr_core.data.prepared import images_of
 from fcr_core.finetuning.feature_variance import feature_variance, mean_over_blocks
+from fcr_core.jobs.files import replacing
 from fcr_core.tables.long_table import write_rows
 from workflow_scripts import cli
 
@@ -21,14 +22,18 @@ def work(args: argparse.Namespace) -> None:
     ids = prompts["prompt_id"].tolist()
     latents = conditioning_of(pipe.unet).encode(pipe, images_of(args.data, ids), ids)
     texts = encode_prompts(pipe, prompts["prompt"].tolist())
-    rows = []
+    rows, blocks = [], []
     for seed, folder in zip(args.seeds, args.unets, strict=True) if args.unets else [(args.seeds[0], None)]:
         unet = load_network(folder).to(args.device).eval() if folder else pipe.unet
         table = feature_variance(unet, pipe.scheduler, latents, texts, args.deltas, NOISE_SEED)
+        named = table.assign(seed=seed, prompt_id=[ids[image] for image in table["image"]])
+        blocks.append(named[["seed", "prompt_id", "block", "delta", "mse", "relative", "norm"]])
         for row in mean_over_blocks(table).itertuples():
             base = {"seed": seed, "prompt_id": ids[row.image]}
             rows.append(base | {"metric": f"feature_variance_d{row.delta}", "value": row.mse})
             rows.append(base | {"metric": f"feature_variance_relative_d{row.delta}", "value": row.relative})
+    with replacing(args.blocks) as draft:
+        pd.concat(blocks, ignore_index=True).to_parquet(draft, index=False)
     write_rows(args.out, rows)
 
 
@@ -38,6 +43,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--unets", type=Path, nargs="*", default=[], help="fine-tuned UNets, one a seed; none = the pipeline's own"
     )
+    parser.add_argument("--blocks", type=Path, required=True, help="also write each block's values here")
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--count", type=int, required=True, help="use the first so many prompts and their real images")

@@ -1,4 +1,4 @@
-"""Write one data set as prompts.parquet, and images/ where it draws its own."""
+"""Write one data set as prompts.parquet, and as images/ if it draws its own pictures."""
 
 import argparse
 from pathlib import Path
@@ -15,6 +15,6 @@ def work(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--dataset", required=True, help=f"one of {sorted(data.DATASETS)}")
-    parser.add_argument("--source", type=Path, help="the user's file or folder of a set that is in no package: docs/data.md")
-    parser.add_argument("--size", type=int, help="side to which the user's images are cropped when they are read")
+    parser.add_argument("--source", type=Path, help="your file or folder of a data set that is in no package: docs/data.md")
+    parser.add_argument("--size", type=int, help="side in pixels that your images are cropped to when they are read")
     cli.run(parser, work)

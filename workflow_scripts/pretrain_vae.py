@@ -1,4 +1,4 @@
-"""Train the pocket VAE on the training splits of the given data sets; writes a pipeline folder whose UNet is still untrained."""
+"""Train the pocket VAE on the training splits of data sets, and write a pipeline folder whose UNet is still untrained."""
 
 import argparse
 import hashlib
@@ -19,7 +19,7 @@ def work(args: argparse.Namespace) -> None:
     started = time.time()
     pixels = to_pixels([image for folder in args.data for image in images_of(folder, train_ids(folder))])
     vae = pocket.build_vae(args.seed)
-    # Neither the number of steps nor the code is a setting here: hours of training survive both.
+    # The number of steps and the code are no settings here, so that hours of training survive a change of either.
     data = hashlib.sha256(pixels.numpy()).hexdigest()
     state = partial_work(args.out, {"batch": args.batch, "lr": args.lr, "seed": args.seed, "data": data})
     run = TrainingRun(vae, state, lr=args.lr, seed=args.seed, warmup=50, ema_decay=0.998)

@@ -1,4 +1,4 @@
-"""Sample uncached guided trajectories of the base model, to learn from or to choose by; killed, it goes on where it was."""
+"""Sample uncached guided trajectories of the base model, to train on or to choose settings by. A killed run resumes."""
 
 import argparse
 import shutil
@@ -29,7 +29,7 @@ def work(args: argparse.Namespace) -> None:
     pipe = load_pipeline(args.pipeline).to(args.device)
     if type(conditioning_of(pipe.unet)) is not TextAlone:
         raise ValueError(
-            "trajectories are for text-to-image backbones: set finetune.validate_every to 0, use recipes without them"
+            "trajectories need a text-to-image backbone: set finetune.validate_every to 0 and use recipes without trajectories"
         )
     generator = torch.Generator().manual_seed(args.seed)
     texts, null_text = embeddings(pipe, args, generator)
@@ -49,10 +49,13 @@ def work(args: argparse.Namespace) -> None:
 def embeddings(
     pipe: StableDiffusionPipeline, args: argparse.Namespace, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of the prompts (N, L, D), drawn from the training set or the first of a list, and of the empty prompt (1, L, D)."""
+    """Return the embeddings of the prompts (N, L, D) and of the empty prompt (1, L, D).
+
+    The prompts are the first of a list, or are drawn from the training set.
+    """
     if args.prompts:
-        prompts = pd.read_parquet(args.prompts)["prompt"].head(args.count).tolist()
-        return encode_prompts(pipe, prompts), encode_prompts(pipe, [""])
+        prompts = pd.read_parquet(args.prompts)["prompt"].head(args.count)
+        return encode_prompts(pipe, (args.prefix + prompts).tolist()), encode_prompts(pipe, [""])
     data = training_set(args, lambda: pipe)
     return data.texts_of(data.draw_rows(args.count, generator)), data.null_text
 
@@ -62,12 +65,13 @@ if __name__ == "__main__":
     parser.add_argument("--pipeline", required=True, help="pipeline folder or hub id")
     source = parser.add_mutually_exclusive_group(required=True)
     add_source(source)
-    source.add_argument("--prompts", type=Path, help="written by select_prompts: the first are taken")
+    source.add_argument("--prompts", type=Path, help="file written by select_prompts; its first prompts are used")
     add_images(parser)
+    parser.add_argument("--prefix", default="", help="with --prompts: text that begins each")
     parser.add_argument("--count", type=int, required=True, help="number of trajectories")
-    parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--ends", action="store_true", help="keep initial noise and final latents alone: to compare with")
-    parser.add_argument("--guidance", type=float, required=True)
+    parser.add_argument("--steps", type=int, required=True, help="sampling steps of a trajectory")
+    parser.add_argument("--ends", action="store_true", help="keep only initial noise and final latents, for comparisons")
+    parser.add_argument("--guidance", type=float, required=True, help="guidance scale")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--code", default="", help="hash of the code: partial work of other code is not resumed")

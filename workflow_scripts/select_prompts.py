@@ -1,4 +1,4 @@
-"""Choose prompts, one of each held-out concept: the first of a fixed order for evaluation, or the last, for choosing by."""
+"""Choose prompts, one of each held-out concept, in a fixed order: the first for evaluation, the last for choosing settings by."""
 
 import argparse
 from pathlib import Path
@@ -21,7 +21,7 @@ def work(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
-    parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--evaluated", type=int, default=0, help="take the last, of which none is among the first so many")
-    parser.add_argument("--key", required=True, help="the config key that sets the count, for errors")
+    parser.add_argument("--count", type=int, required=True, help="number of prompts to choose")
+    parser.add_argument("--evaluated", type=int, default=0, help="if above 0: take the last prompts, and keep out the first N")
+    parser.add_argument("--key", required=True, help="config key that sets the count, for error messages")
     cli.run(parser, work)

@@ -1,4 +1,4 @@
-"""Train the LiT projections on the training split; also writes the text features of every prompt of the data set."""
+"""Train the LiT projections on the training split. Also write the text features of every prompt of the data set."""
 
 import argparse
 from pathlib import Path
@@ -24,7 +24,7 @@ def work(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
-    parser.add_argument("--features", type=Path, required=True, help="real features of its training split")
-    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--features", type=Path, required=True, help="features of the real images of its training split")
+    parser.add_argument("--steps", type=int, required=True, help="training steps")
     parser.add_argument("--seed", type=int, default=0)
     cli.run(parser, work)

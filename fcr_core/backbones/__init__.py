@@ -1,1 +1,1 @@
-"""Backbones: which networks, where they are, how they are loaded, and what their task needs."""
+"""Backbones: which networks there are, where they lie, how they are loaded, and what their task needs."""

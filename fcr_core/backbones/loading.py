@@ -1,4 +1,4 @@
-"""Loading a backbone as a ready diffusers pipeline, and encoding prompts and images with it."""
+"""Load a backbone as a ready diffusers pipeline, and encode prompts and images with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fcr_core.data.pixels import slices
 from fcr_core.jobs.packages import package_folder
 from fcr_core.unet.reuse_decoder import own_decoder
 
-# What a repository of low-rank weights keeps them in; without the network diffusers cannot ask for the name.
+# The file that holds the weights in a LoRA repository. Without a network diffusers cannot find out its name.
 LORA_FILE = "pytorch_lora_weights.safetensors"
 # The schedule that AnimateDiff's motion modules were trained on (card of guoyww/animatediff-motion-adapter-v1-5-2).
 MOTION_SCHEDULE = {"beta_schedule": "linear", "timestep_spacing": "linspace", "steps_offset": 1}
@@ -35,11 +35,20 @@ UNet = Any
 
 
 def load_pipeline(location: str | Path, unet: str | Path | None = None, local_files_only: bool = False) -> Any:
-    """The pipeline of a location (`backbones.location`) in float32 with a DDIM scheduler, its networks frozen and in eval mode.
+    """Return the pipeline of a location (`backbones.location`): float32, DDIM scheduler, networks frozen and in eval mode.
 
-    Its class is the one that the folder or the hub names. `unet` is a folder whose fine-tuned UNet, adapters folded in, takes the
-    place of the pipeline's own. With `local_files_only`, or `HF_HUB_OFFLINE=1`, only what is on this machine is used. Raises
-    `ValueError` when a part is not to be had, with the config key to set.
+    >>> pipe = load_pipeline("models/pocket")
+    >>> type(pipe).__name__, type(pipe.scheduler).__name__
+    ('StableDiffusionPipeline', 'DDIMScheduler')
+
+    The folder or the hub names the class of the pipeline.
+
+    Args:
+        location: `source[@revision][+lora:source[@revision]]`.
+        unet: a folder with a fine-tuned UNet, adapters folded in. It replaces the pipeline's own UNet.
+        local_files_only: use only what is on this machine. `HF_HUB_OFFLINE=1` does the same.
+
+    Raises `ValueError` when a part cannot be found. The message names the config key to set.
     """
     where = Location.parse(location)
     parts: dict[str, Any] = referenced_text_encoder(Path(where.base.source) / TEXT_ENCODER_REFERENCE)
@@ -64,26 +73,36 @@ def load_pipeline(location: str | Path, unet: str | Path | None = None, local_fi
         if isinstance(part, torch.nn.Module):
             part.requires_grad_(False).eval()
     for part in (pipe.unet, pipe.vae):
-        # 7 to 10 % faster on a CPU; on a GPU what half-precision convolutions want.
+        # This is 7 to 10 % faster on a CPU. On a GPU half-precision convolutions want it.
         part.to(memory_format=torch.channels_last)
     return pipe
 
 
+def replace_unet(pipe: Any, folder: str | Path) -> None:
+    """Put a fine-tuned UNet in place of the pipeline's own, at the same size of images, frozen and on the same device."""
+    unet = load_network(folder).requires_grad_(False).eval().to(pipe.device, memory_format=torch.channels_last)
+    unet.register_to_config(sample_size=pipe.unet.config.sample_size)
+    pipe.unet = unet
+
+
 def fetched(load: Callable[..., Any], repository: Repository | None, key: str = "backbone_source", **options: Any) -> Any:
-    """What a `from_pretrained` makes of a folder or a hub id; where there is neither, one line that says what to do."""
+    """Call a `from_pretrained` on a folder or hub id.
+
+    Raises `ValueError` if there is neither. Its one line says what to do.
+    """
     assert repository is not None
     try:
         return load(repository.source, revision=repository.revision, **options)
     except (OSError, HFValidationError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
-            f"cannot load {repository}: set the config key {key} to a folder that holds it, or let the hub be reached once "
-            f"(without HF_HUB_OFFLINE) so that it is kept on this machine ({reason})"
+            f"cannot load {repository}: set the config key {key} to a folder that holds it, or run once with access to the hub "
+            f"(without HF_HUB_OFFLINE) so that it is downloaded and kept on this machine ({reason})"
         ) from error
 
 
 def load_unet(location: str | Path) -> UNet:
-    """The UNet of a location in float32, its adapter folded in, ready to be trained; no other network is kept."""
+    """Return the UNet of a location in float32, with its adapter folded in, ready to be trained. No other network is kept."""
     where = Location.parse(location)
     if where.adapter is not None:
         return load_pipeline(location).unet.requires_grad_(True)
@@ -93,30 +112,31 @@ def load_unet(location: str | Path) -> UNet:
 
 
 def load_scheduler(location: str | Path) -> DDIMScheduler:
-    """The noise schedule of a location, and whether its UNet predicts ε or v, as a DDIM scheduler."""
+    """Return the noise schedule of a location as a DDIM scheduler. It also says if the UNet predicts ε or v."""
     where = Location.parse(location)
     return ddim_scheduler(fetched(DDIMScheduler.load_config, where.base, subfolder="scheduler"), where)
 
 
 def ddim_scheduler(config: Any, where: Location) -> DDIMScheduler:
-    # DDIM's default clips to the range of pixels; some folders for other schedulers do not say that latents have none.
+    # DDIM clips to the range of pixels by default, and latents have no such range. Folders made for other schedulers may not
+    # say so.
     return DDIMScheduler.from_config(config, clip_sample=False, **(MOTION_SCHEDULE if where.kind == "motion" else {}))
 
 
 def load_network(folder: str | Path) -> UNet:
-    """A UNet that `save_pretrained` wrote, of the class that its config names, in float32."""
+    """Return a UNet that `save_pretrained` wrote, in float32. The class is the one that its config names."""
     kind = getattr(diffusers, json.loads((Path(folder) / "config.json").read_text())["_class_name"])
     return kind.from_pretrained(folder, dtype=torch.float32)
 
 
 def load_reuse_decoder(pipe: Any, cut: int, folder: str | Path) -> UNet:
-    """The decoder of the UNet in `folder`, trained to read reused features; all other weights are shared with the pipeline's."""
+    """Return the reuse decoder in `folder`, made for the given cut. It shares all other weights with the pipeline's UNet."""
     trained = load_network(folder).to(pipe.device, memory_format=torch.channels_last)
     return own_decoder(pipe.unet, cut, trained.requires_grad_(False).eval())
 
 
 def referenced_text_encoder(reference: Path) -> dict[str, object]:
-    """Text encoder and tokenizer from the package that `reference` names; nothing if there is no such file."""
+    """Return text encoder and tokenizer from the package that the file `reference` names. No file gives an empty dictionary."""
     if not reference.exists():
         return {}
     where = json.loads(reference.read_text())
@@ -129,13 +149,13 @@ def referenced_text_encoder(reference: Path) -> dict[str, object]:
 
 @torch.no_grad()
 def encode_prompts(pipe: Any, prompts: list[str], batch: int = 64) -> torch.Tensor:
-    """Text embeddings (N, L, D) by the pipeline's own `encode_prompt`, without guidance; on the CPU."""
+    """Return text embeddings (N, L, D) on the CPU, made by the pipeline's own `encode_prompt` without guidance."""
     return torch.cat([pipe.encode_prompt(prompts[part], pipe.device, 1, False)[0].cpu() for part in slices(len(prompts), batch)])
 
 
 @torch.no_grad()
 def encode_images(vae: AutoencoderKL, pixels: torch.Tensor, batch: int = 8) -> torch.Tensor:
-    """Latents (N, C, h, w) of pixels (N, 3, H, W) in -1..1: posterior means times the VAE's scaling factor; on the CPU.
+    """Return latents (N, C, h, w) on the CPU of pixels (N, 3, H, W) in -1..1: posterior means times the VAE's scaling factor.
 
     At 512 px the VAE of Stable Diffusion holds 0.4 GB an image.
     """

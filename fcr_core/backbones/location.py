@@ -1,4 +1,4 @@
-"""Where a backbone's networks are, in one argument of every script: `source[@revision][+lora:source[@revision]]`. No torch."""
+"""Name a backbone's networks in one argument of every script: `source[@revision][+lora:source[@revision]]`. No torch."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 
 # A pipeline folder may hold this file instead of a text encoder: {"package", "folder", "max_tokens"}.
 TEXT_ENCODER_REFERENCE = "text_encoder_reference.json"
-# What may be added to a pipeline: low-rank weights that are folded into its UNet, or AnimateDiff's motion modules.
+# A pipeline may have an adapter: low-rank weights that are folded into its UNet, or AnimateDiff's motion modules.
 WITH_ADAPTER = re.compile(r"(?P<base>.+?)(?:\+(?P<kind>lora|motion):(?P<adapter>.+))?")
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A folder, or an id on the hub and the revision (commit hash, tag or branch) to take of it; None is the newest."""
+    """A folder, or an id on the hub with the revision to take (commit hash, tag or branch). Revision None takes the newest."""
 
     source: str
     revision: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Repository:
-        """`id@revision`; a path that exists is taken as it is."""
+        """Parse `id@revision`. A path that exists is taken as it is."""
         if Path(text).exists():
             return cls(text)
         source, _, revision = text.partition("@")
@@ -33,7 +33,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Location:
-    """A pipeline and, if it has one, its adapter of the given kind (`lora` or `motion`)."""
+    """A pipeline, and its adapter of the given kind (`lora` or `motion`) if it has one."""
 
     base: Repository
     kind: str | None = None
@@ -41,9 +41,12 @@ class Location:
 
     @classmethod
     def parse(cls, text: str | Path) -> Location:
-        """
+        """Parse the argument of a script.
+
         >>> Location.parse("a/sd@main+lora:b/lcm").adapter
         Repository(source='b/lcm', revision=None)
+
+        Raises `ValueError` when the text is empty.
         """
         found = WITH_ADAPTER.fullmatch(str(text))
         if found is None:

@@ -1,4 +1,4 @@
-"""What the pre-training of a backbone took, and a fine-tune's share of it. No torch here: Snakemake reads it."""
+"""The cost of a backbone's pre-training, and the share of it that a fine-tune takes. No torch here: Snakemake reads it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Pretraining:
-    """`hours` in a unit that a fine-tune's `run.json` has too (`gpu_hours` or `cpu_core_hours`), on which machine, says who."""
+    """The cost of a pre-training: hours, on which machine, and who says so.
+
+    `unit` is one that a fine-tune's `run.json` has too: `gpu_hours` or `cpu_core_hours`.
+    """
 
     hours: float
     unit: str
@@ -16,7 +19,9 @@ class Pretraining:
     source: str
 
     def share(self, cost: dict[str, float]) -> dict[str, Any]:
-        """For `run.json`: the `cost` of a training over these hours, and these hours. Nothing when it has another unit.
+        """Return the `cost` of a training divided by these hours, and these hours, for `run.json`.
+
+        The result is empty when the cost has another unit.
 
         >>> Pretraining(150_000, "gpu_hours", "A100", "its card").share({"gpu_hours": 75.0})["share_of_pretraining"]
         0.0005

@@ -1,6 +1,6 @@
 """The published configurations of the backbones' networks: enough to count FLOPs, plan memory and build twins without the hub.
 
-Only what differs from the defaults of diffusers and transformers is written. No torch here.
+Only values that differ from the defaults of diffusers and transformers are written. No torch here.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ SD15_UNET: Config = {"sample_size": 64, "cross_attention_dim": 768, "attention_h
 SD2_UNET: Config = {
     "sample_size": 64, "cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True,
 }  # fmt: skip
-# By the names that `fcr_core.backbones.registry` uses.
+# Keys are the names that `fcr_core.backbones.registry` uses.
 UNETS: dict[str, Config] = {
     "sd15": SD15_UNET,
     "sd21": SD2_UNET | {"sample_size": 96, "upcast_attention": True},
     "sd15-inpaint": SD15_UNET | {"in_channels": 9},
     "sd2-depth": SD2_UNET | {"in_channels": 5},
     "animatediff": SD15_UNET,
-    # BK-SDM (Kim et al., 2023, arXiv 2305.15798): one resnet and attention fewer in each block; 579,384,964 parameters.
+    # BK-SDM (Kim et al., 2023, arXiv 2305.15798) has one resnet and one attention fewer in each block: 579,384,964 parameters.
     "small-sd": SD15_UNET | {"layers_per_block": 1},
 }
 MOTION_ADAPTER: Config = {"motion_num_attention_heads": 8, "motion_max_seq_length": 32, "use_motion_mid_block": True}
@@ -32,7 +32,7 @@ VAE: Config = {
     "latent_channels": 4,
     "sample_size": 512,
 }
-# CLIP ViT-L/14's, and for SD 2 that of OpenCLIP's ViT-H/14 without its last layer.
+# Keys are the sizes of the embeddings. 768 is CLIP ViT-L/14; 1024, for SD 2, is OpenCLIP's ViT-H/14 without its last layer.
 TEXT_ENCODERS: dict[int, Config] = {
     768: {
         "vocab_size": 49408, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
@@ -43,15 +43,17 @@ TEXT_ENCODERS: dict[int, Config] = {
         "hidden_act": "gelu", "projection_dim": 512,
     },
 }  # fmt: skip
-# Tokens of a prompt, with padding.
+# Tokens of a prompt, including padding.
 TOKENS = 77
-SCHEDULER: Config = {
+# The noise schedule that SD, and our own backbone, are trained with.
+NOISE_SCHEDULE: Config = {
     "num_train_timesteps": 1000,
     "beta_schedule": "scaled_linear",
     "beta_start": 0.00085,
     "beta_end": 0.012,
     "clip_sample": False,
     "set_alpha_to_one": False,
-    "skip_prk_steps": True,
     "steps_offset": 1,
 }
+# As published, for PNDM.
+SCHEDULER: Config = NOISE_SCHEDULE | {"skip_prk_steps": True}

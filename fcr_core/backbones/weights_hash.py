@@ -1,4 +1,4 @@
-"""A hash of the weights behind a location: new weights rerun their jobs, a checkout or a `touch` does not."""
+"""Hash the weights behind a location, so that new weights rerun their jobs, but a checkout or a `touch` does not."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from fcr_core.jobs.files import write_json
 
 
 def content_hash(location: str | Path, pattern: str = "*.safetensors") -> str:
-    """Twelve digits for the files of a local folder, by content; a hub id stands for itself. An adapter has its own."""
+    """Return twelve hexadecimal digits for the contents of a local folder's files. An adapter has its own digits.
+
+    A hub id stands for itself.
+    """
     return "+".join(hash_of_part(part, pattern) for part in Location.parse(location).repositories)
 
 
 def remembered_hash(location: str | Path, memory: Path) -> str:
-    """`content_hash` of weights, read anew only when a file's size or time has changed since `memory` was written.
+    """Return `content_hash` of weights. Read them anew only when a file's size or time has changed since `memory` was written.
 
-    Each job of a cluster reads the Snakefile, and Stable Diffusion's weights are 4 GB.
+    Each job of a cluster reads the Snakefile, and the weights of Stable Diffusion are 4 GB.
     """
     parts = [Path(part.source) for part in Location.parse(location).repositories]
     files = sorted(file for part in parts for file in part.rglob("*.safetensors"))
@@ -38,7 +41,7 @@ def hash_of_part(part: Repository, pattern: str) -> str:
     for file in files:
         digest.update(f"{file.relative_to(part.source)}\n".encode())
         with file.open("rb") as opened:
-            # In parts: the weights of a large UNet would not fit beside the UNet.
+            # Read in parts: the weights of a large UNet would not fit into memory beside the UNet.
             while chunk := opened.read(1 << 24):
                 digest.update(chunk)
     return digest.hexdigest()[:12]

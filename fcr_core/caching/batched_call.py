@@ -1,4 +1,4 @@
-"""The UNet call of one sampling step made into that of several steps: rows are repeated step-major."""
+"""Turn the UNet call of one sampling step into a call of several steps. The batch is repeated step by step (step-major)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-# Arguments whose effect is already in the features.
+# These arguments are left out, because their effect is already in the features.
 IN_THE_FEATURES = (
     "down_block_additional_residuals",
     "mid_block_additional_residual",
@@ -15,7 +15,7 @@ IN_THE_FEATURES = (
 
 
 def tile_call(call: dict[str, Any], timesteps: torch.Tensor) -> dict[str, Any]:
-    """The call of one step made into that of several, step-major; the sample is only a shape, it takes no memory."""
+    """Turn the call of one step into a call of several steps, step-major. The sample is only a shape and takes no memory."""
     sample, steps = call["sample"], len(timesteps)
     batch = len(sample)
     others = {name: value for name, value in call.items() if name not in IN_THE_FEATURES}
@@ -24,13 +24,13 @@ def tile_call(call: dict[str, Any], timesteps: torch.Tensor) -> dict[str, Any]:
     return tiled | {
         "sample": sample.new_zeros(()).expand(steps * batch, *sample.shape[1:]),
         "timestep": timesteps.repeat_interleave(batch),
-        # The only argument whose rows may be frames: AnimateDiff repeats the text for each.
+        # This is the only argument whose rows may be frames: AnimateDiff repeats the text for each frame.
         "encoder_hidden_states": None if text is None else repeat(text, steps),
     }
 
 
 def tile(value: Any, batch: int, times: int) -> Any:
-    """Repeat what has one row a sample (masks, `timestep_cond`, dictionaries and lists of such); leave the rest."""
+    """Repeat values that have one row a sample: masks, `timestep_cond`, dictionaries and lists of such. Leave the rest."""
     if isinstance(value, torch.Tensor) and value.dim() > 0 and len(value) == batch:
         return repeat(value, times)
     if isinstance(value, dict):
@@ -41,10 +41,10 @@ def tile(value: Any, batch: int, times: int) -> Any:
 
 
 def repeat(x: torch.Tensor, times: int) -> torch.Tensor:
-    """(B, ...) -> (times * B, ...), the whole batch repeated."""
+    """Repeat the whole batch: (B, ...) -> (times * B, ...)."""
     return x.repeat(times, *[1] * (x.dim() - 1)) if times > 1 else x
 
 
 def last_rows(x: torch.Tensor, rows: int, wanted: int) -> torch.Tensor:
-    """The part of x that belongs to the last `wanted` of `rows` samples; x may have several rows a sample (frames)."""
+    """Return the part of x that belongs to the last `wanted` of `rows` samples. x may have several rows a sample (frames)."""
     return x[-(len(x) // rows * wanted) :]

@@ -1,8 +1,8 @@
 """EncoderCache: encoder-cached sampling for an unmodified diffusers pipeline.
 
-At a key step the whole UNet runs, and what its decoder read is kept. The predictions of the group's other steps depend on
-those features and on t, not on x_t. So several steps are decoded in one launch, as in Faster Diffusion (Li et al., 2023,
-arXiv 2312.09608), when the pipeline asks for the first of them, and handed out one by one.
+At a key step the whole UNet runs, and what its decoder read is kept. The predictions of the group's other steps depend on these
+features and on t, not on x_t. So several steps can be decoded in one launch, as in Faster Diffusion (Li et al., 2023,
+arXiv 2312.09608). The launch runs when the pipeline asks for the first of these steps. The predictions are handed out one by one.
 """
 
 from __future__ import annotations
@@ -22,15 +22,19 @@ from fcr_core.caching.run_state import Run, at, start_run
 from fcr_core.unet.split_unet import Features, SplitUNet
 
 MISSING = object()
-# What a launch may read of features on a CPU, whose caches a larger one leaves, and the most steps of a launch anywhere.
-# Read off benchmarks/launch_size.py: up to 8 MB more steps a launch were 1.0 to 2.8 times as fast, beyond 20 MB 0.8 to 1.0.
+# On a CPU, a launch reads at most this many bytes of features, so that they fit its caches. On any device, it decodes at most
+# LAUNCH_STEPS steps. Measured by benchmarks/launch_size.py: up to 8 MB, more steps a launch were 1.0 to 2.8 times as fast; beyond
+# 20 MB, 0.8 to 1.0 times.
 LAUNCH_BYTES = 8_000_000
 LAUNCH_STEPS = 16
 
 
 @dataclass
 class CacheStats:
-    """Passes are counted per batch of the pipeline, not per launch: nine steps decoded in one launch count as nine."""
+    """Counts of a cached run.
+
+    Passes are counted per batch of the pipeline, not per launch: nine steps decoded in one launch count as nine.
+    """
 
     encoder_passes: int = 0
     decoder_passes: int = 0
@@ -38,21 +42,31 @@ class CacheStats:
 
 
 class EncoderCache:
-    """Cached sampling inside a `with` block; outside it the pipeline is as it was, bit for bit.
+    """Cache the encoder of a pipeline's UNet inside a `with` block. Outside it the pipeline is as it was, bit for bit.
 
-    `pipe` is anything with `.unet` and `.scheduler` whose loop calls the UNet once a step. Give a `stride`, or as `keys`
-    `KeySteps` or a whole `Plan`, which explains `cut`, `reuse`, `nodes` and `live`. With `parallel` up to `max_parallel` steps
-    are decoded a launch, by default 16, on a CPU fewer for large batches (see `LAUNCH_BYTES`); without it one. `prior_noise`
-    adds that share of the initial noise to the sample in the second half of the timesteps (0.003 in Faster Diffusion). A
-    ControlNet runs at key steps only: its residuals are part of the features. A compiled UNet stays compiled, as two graphs.
-    `decoder` is a UNet whose up blocks run between key steps (`unet.reuse_decoder`). Load adapters before: the cache runs
-    the modules that it found.
+    >>> from fcr_core.backbones.loading import load_pipeline
+    >>> pipe = load_pipeline("models/pocket")
+    >>> with EncoderCache(pipe, stride=10) as cache:
+    ...     images = pipe(["red apple"], num_inference_steps=20).images
+    >>> cache.stats.encoder_passes, cache.stats.decoder_passes
+    (2, 20)
 
-    >>> with EncoderCache(pipe, stride=10):                                 # doctest: +SKIP
-    ...     images = pipe(prompts, num_inference_steps=50).images
+    A ControlNet runs at key steps only, because its residuals are part of the features. A compiled UNet stays compiled, as two
+    graphs. Load adapters before entering the block: the cache runs the modules that it found.
 
-    Raises `ValueError` when the pipeline has no such parts, the scheduler calls the model more than once a step, or the stride is
-    longer than the run.
+    Args:
+        pipe: anything with `.unet` and `.scheduler` whose loop calls the UNet once a step.
+        keys: the key steps, as `KeySteps` or a whole `Plan`. Give either these or `stride`.
+        stride: the distance between key steps.
+        cut, reuse, nodes, live: what the steps between key steps do; see `Plan`.
+        parallel: decode several steps in one launch.
+        max_parallel: the most steps in one launch. By default 16, on a CPU fewer for large batches (see `LAUNCH_BYTES`).
+        prior_noise: adds this share of the initial noise to the sample in the second half of the timesteps (0.003 in Faster
+            Diffusion).
+        decoder: a UNet whose up blocks run between key steps (`unet.reuse_decoder`).
+
+    Raises `ValueError` when the pipeline has no such parts, when the scheduler calls the model more than once a step, or when the
+    stride is longer than the run.
     """
 
     def __init__(
@@ -67,7 +81,7 @@ class EncoderCache:
     ) -> None:
         plan = plan_of(keys, options)
         check_supported(pipe)
-        # torch.compile(unet) wraps the UNet, unet.compile() changes how it is called: either way its two parts are compiled.
+        # torch.compile(unet) wraps the UNet; unet.compile() changes how it is called. In both cases its two parts are compiled.
         self.called, self.unet = pipe.unet, getattr(pipe.unet, "_orig_mod", pipe.unet)
         self.scheduler, self.controlnet = pipe.scheduler, getattr(pipe, "controlnet", None)
         self.plan = plan
@@ -108,12 +122,12 @@ class EncoderCache:
         self._run = self._control = self._initial_noise = None
 
     def _set_timesteps(self, *args: Any, **kwargs: Any) -> None:
-        """Every pipeline calls this once before its loop: nothing of an earlier run is left after it."""
+        """Forget the earlier run. Every pipeline calls this once before its loop."""
         self._original["_set_timesteps"](*args, **kwargs)
         self._run = None
 
     def _forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Stands in for `unet.forward` while the cache is on."""
+        """Replace `unet.forward` while the cache is on."""
         call = self._signature.bind(self.unet, *args, **kwargs).arguments
         del call["self"]
         as_tuple = not call.pop("return_dict", True)
@@ -122,7 +136,7 @@ class EncoderCache:
         prediction = self._predict(self._run, call)
         self._run.step += 1
         if self._run.step == len(self._run.times):
-            self._run.features = self._run.earlier = ()  # not to be held while the VAE runs
+            self._run.features = self._run.earlier = ()  # frees the memory before the VAE runs
         return (prediction,) if as_tuple else UNet2DConditionOutput(sample=prediction)
 
     def _predict(self, run: Run, call: dict[str, Any]) -> torch.Tensor:
@@ -141,7 +155,8 @@ class EncoderCache:
 
     def _key_step(self, run: Run, group: range, call: dict[str, Any]) -> torch.Tensor:
         rows = len(call["sample"])
-        # Dropped before the pass, not after: two sets of features would be in memory at once. No line leads to more rows.
+        # Drop features before the pass, so that two sets of them are never in memory at once. If the batch has grown, the earlier
+        # features have too few rows for a line.
         run.earlier, run.features = (run.features if self.plan.reuse == "linear" and rows <= run.rows else ()), ()
         run.earlier_key, run.predictions = run.key, []
         prediction, run.features = self.split.whole(**call)
@@ -153,7 +168,10 @@ class EncoderCache:
         return prediction
 
     def _decode_ahead(self, run: Run, call: dict[str, Any]) -> None:
-        """Decode the next nodes in one launch: a batch of B becomes g*B rows, step-major. Guidance may have ended: fewer rows."""
+        """Decode the next nodes in one launch. A batch of B becomes g*B rows, step-major.
+
+        If guidance has ended, B is the smaller number of rows.
+        """
         done, rows = len(run.predictions), len(call["sample"])
         steps = run.nodes[done : done + (self.max_parallel or steps_a_launch(run.features))]
         decoded = self.split.decode(self._features_at(run, steps, rows), **tile_call(call, at(run.timesteps, steps)))
@@ -161,19 +179,22 @@ class EncoderCache:
         self.stats.decoder_passes += len(steps)
 
     def _features_at(self, run: Run, steps: list[int], rows: int) -> Features:
-        """The features for `steps` and the last `rows` samples: (len(steps) * rows, C, h, w) each, folded frames included."""
+        """Return the features for `steps` and the last `rows` samples.
+
+        Each is (len(steps) * rows, C, h, w), with the frames of clips folded into the rows.
+        """
         held = tuple(last_rows(f, run.rows, rows) for f in run.features)
         if not run.earlier:
             return held if len(steps) == 1 else tuple(repeat(f, len(steps)) for f in held)
         earlier = tuple(f[-len(h) :] for f, h in zip(run.earlier, held, strict=True))
         span = run.times[run.key] - run.times[run.earlier_key]
         ahead = (at(run.times, steps) - run.times[run.key]) / span
-        # PNDM visits its second timestep twice: two key steps there have no direction.
+        # PNDM visits its second timestep twice. Two key steps there give no direction, so the features are held.
         ahead = torch.where(span == 0, torch.zeros_like(ahead), ahead).to(held[0].dtype).view(-1, 1, 1, 1, 1)
         return tuple(torch.addcmul(f, ahead, f - g).flatten(0, 1) for f, g in zip(held, earlier, strict=True))
 
     def _scheduler_step(self, model_output: Any, timestep: Any, sample: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        """`scheduler.step` on a sample with prior noise, in the second half of the timesteps."""
+        """Call `scheduler.step` on a sample with prior noise, in the second half of the timesteps."""
         assert self._run is not None
         if self._run.step == 1:
             self._initial_noise = sample / self.scheduler.init_noise_sigma
@@ -182,7 +203,7 @@ class EncoderCache:
         return self._original["_scheduler_step"](model_output, timestep, sample, *args, **kwargs)
 
     def _controlnet_forward(self, *args: Any, **kwargs: Any) -> Any:
-        """The ControlNet at a key step; between them what it returned, which nobody reads."""
+        """Run the ControlNet at a key step. Between key steps return its last result, which nobody reads."""
         if self._run is None or self._run.step in {*self._run.group_of_key, len(self._run.times)}:
             self._control = self._original["_controlnet_forward"](*args, **kwargs)
         return self._control
@@ -230,12 +251,12 @@ def check_supported(pipe: Any) -> None:
 
 
 def name_of_forward(module: Any) -> str:
-    """The attribute to patch: accelerate's offloading keeps the forward that it calls under another name."""
+    """Return the attribute to patch. The offloading of accelerate keeps the forward that it calls under another name."""
     return "_old_forward" if hasattr(module, "_hf_hook") else "forward"
 
 
 def looks_like(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
-    """`replacement` with the signature of `original`, which pipelines look at to see what they may pass."""
+    """Return `replacement` with the signature of `original`. Pipelines look at it to see what they may pass."""
 
     @wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -245,13 +266,16 @@ def looks_like(original: Callable[..., Any], replacement: Callable[..., Any]) ->
 
 
 def steps_a_launch(features: Features) -> int:
-    """How many steps to decode at once, from the size and place of one step's features alone: samples stay reproducible."""
+    """Return how many steps to decode in one launch.
+
+    It depends only on the size and device of one step's features, so samples stay reproducible.
+    """
     if features[0].device.type != "cpu":
         return LAUNCH_STEPS
     return max(1, min(LAUNCH_STEPS, LAUNCH_BYTES // byte_count(features)))
 
 
 def byte_count(features: Features) -> int:
-    """Bytes of all cached tensors, each storage once."""
+    """Return the bytes of all cached tensors, counting each storage once."""
     sizes = {x.untyped_storage()._cdata: x.untyped_storage().nbytes() for x in features}
     return sum(sizes.values())

@@ -1,4 +1,4 @@
-"""Where a given number of key steps does the least harm: they are moved one at a time while the cached sampler comes closer."""
+"""Search for the key steps that do the least harm: move them one at a time as long as the cached sampler gets closer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy as np
 
 Keys = tuple[int, ...]
 MOVES = (-2, -1, 1, 2)
-# A move has to be worth 2 %: less is the noise of the few trajectories that the distance is measured on.
+# A move must gain 2 %. Smaller gains are the noise of the few trajectories that the distance is measured on.
 GAIN = 0.02
 
 
 def search_key_steps(distance: Callable[[Keys], float], steps: int, count: int) -> Keys:
-    """`count` key steps of `steps` sampling steps, from evenly spread ones downhill in `distance` (at least 0).
+    """Return `count` key steps of `steps` sampling steps that are a local minimum of `distance` (a number of at least 0).
 
-    The first is always 0. One that no move of a single key step by up to two makes 2 % closer is returned: a local minimum.
+    The search starts at evenly spread key steps. It moves one key step at a time by up to two steps. A move is taken if it makes
+    the distance at least 2 % smaller. The search ends when no move does. The first key step is always 0.
 
     >>> search_key_steps(lambda keys: sum((key - goal) ** 2 for key, goal in zip(keys, (0, 3, 9, 11))), 12, 4)
     (0, 3, 9, 11)
@@ -39,7 +40,7 @@ def search_key_steps(distance: Callable[[Keys], float], steps: int, count: int) 
 
 
 def evenly_spread(steps: int, count: int) -> Keys:
-    """From 0, groups of equal length up to rounding.
+    """Return key steps from 0 on, in groups of equal length up to rounding.
 
     >>> evenly_spread(50, 10)
     (0, 5, 10, 15, 20, 25, 30, 35, 40, 45)
@@ -48,7 +49,7 @@ def evenly_spread(steps: int, count: int) -> Keys:
 
 
 def read_keys(file: Path) -> Keys:
-    """The key steps that `workflow_scripts/search_key_steps.py` wrote."""
+    """Return the key steps that `workflow_scripts/search_key_steps.py` wrote."""
     return tuple(json.loads(file.read_text())["keys"])
 
 

@@ -1,4 +1,4 @@
-"""One cached sampling run: the position in it, and what its last key step left for the steps of its group."""
+"""The state of one cached sampling run: its position, and what the last key step left for the steps of its group."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from fcr_core.unet.split_unet import Features
 
 @dataclass
 class Run:
+    """The state of one sampling run."""
+
     groups: list[range]
     times: torch.Tensor  # the solver's time variable, (steps,)
-    timesteps: torch.Tensor  # what the UNet is told, (steps,)
+    timesteps: torch.Tensor  # the timesteps that the UNet gets, (steps,)
     step: int = 0
     rows: int = 0
     features: Features = ()
-    earlier: Features = ()  # of the key step before, for linear reuse
+    earlier: Features = ()  # features of the previous key step, for linear reuse
     key: int = 0
     earlier_key: int = 0
     nodes: list[int] = field(default_factory=list)  # the group's steps whose decoder runs
@@ -30,13 +32,13 @@ class Run:
         self.group_of_key = {group.start: group for group in self.groups}
 
     def node_for(self, step: int) -> int:
-        """The index of the node that must be decoded for a step: the step itself, or the next behind it."""
+        """Return the index of the node that must be decoded for a step: the node of the step itself, or else the next one."""
         return min(bisect_left(self.nodes, step), len(self.nodes) - 1)
 
     def prediction_at(self, step: int, rows: int) -> torch.Tensor:
-        """A step's prediction: decoded, or on the line through the two nodes around it.
+        """Return a step's prediction: decoded, or on the line between the two nodes around it.
 
-        The last `rows`: when guidance ends part-way, the conditional half is left.
+        Only the last `rows` are returned. When guidance ends part-way, the conditional half is left.
         """
         after = self.node_for(step)
         self.predictions[: max(after - 1, 0)] = [None] * max(after - 1, 0)
@@ -49,16 +51,19 @@ class Run:
 
 
 def start_run(scheduler: Any, keys: KeySteps, timestep: Any, device: torch.device) -> Run:
-    """The run that begins with this call: image-to-image pipelines begin at a later timestep than the first."""
+    """Return the run that begins with this call. Image-to-image pipelines begin at a later timestep than the first."""
     begin = position(scheduler.timesteps, torch.as_tensor(timestep))
     times, timesteps = time_variable(scheduler)[begin:].to(device), scheduler.timesteps[begin:].to(device)
     return Run(keys.groups(len(timesteps)), times, timesteps)
 
 
 def position(timesteps: torch.Tensor, now: torch.Tensor) -> int:
-    """The index of `now`: by its place in memory when it is an element of `timesteps`, as in a loop over them; else by value.
+    """Return the index of `now` in `timesteps`.
 
-    PNDM has its second timestep twice, so a value can be ambiguous; comparing values waits for the device.
+    If `now` is an element of `timesteps`, as in a loop over them, its place in memory gives the index. Otherwise its value does.
+    A value can be ambiguous, because PNDM has its second timestep twice. Comparing values also waits for the device.
+
+    Raises `ValueError` when no timestep has that value.
     """
     if now.untyped_storage().data_ptr() == timesteps.untyped_storage().data_ptr():
         return int(now.storage_offset() - timesteps.storage_offset())
@@ -69,7 +74,7 @@ def position(timesteps: torch.Tensor, now: torch.Tensor) -> int:
 
 
 def at(values: torch.Tensor, steps: list[int]) -> torch.Tensor:
-    """The elements at `steps`; a list as an index would be copied to the device and waited for."""
+    """Return the elements at `steps`. Indexing with a list would copy the list to the device and wait for it."""
     return torch.stack([values[step] for step in steps])
 
 

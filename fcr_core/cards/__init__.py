@@ -1,1 +1,1 @@
-"""Model cards and folders of what is published."""
+"""Model cards and folders for networks that are published."""

@@ -1,4 +1,4 @@
-"""A fine-tune as a folder for the hub: weights that plain diffusers loads, and a model card with recipe, cost and numbers."""
+"""Publish a fine-tune as a folder for the hub: weights that plain diffusers loads, and a model card with recipe and numbers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from fcr_core.backbones.location import TEXT_ENCODER_REFERENCE, Location
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.tables.markdown import quality
 
-# How the hub calls the licences of the registry of backbones; any other goes under its own name.
+# The hub's names for the licences in the registry of backbones. Any other licence keeps its own name.
 LICENCES = {
     "CreativeML OpenRAIL-M": "creativeml-openrail-m",
     "CreativeML Open RAIL++-M": "openrail++",
     "CC-BY 4.0": "cc-by-4.0",
 }
-# How a pipeline of each task is called; `picture` and `mask` are the reader's.
+# The call of a pipeline of each task. `picture` and `mask` are the reader's own.
 CALLS = {
     "text2image": 'images = pipe(["a photo of a cat"]).images',
     "inpaint": 'images = pipe("a photo of a cat", image=picture, mask_image=mask).images',
@@ -81,9 +81,12 @@ It took {{ took }}. Code: commit `{{ run.commit }}`.
 
 @dataclass(frozen=True)
 class FineTuned:
-    """A finished fine-tune in `folder` (`unet/`, `run.json`, with adapters `lora/`), and what it was made from.
+    """A finished fine-tune and what it was made from.
 
-    `location` is the backbone's (`fcr_core.backbones.location`), `data` the name of the training set.
+    Args:
+        folder: holds `unet/`, `run.json` and, if adapters were trained, `lora/`.
+        location: that of the backbone (`fcr_core.backbones.location`).
+        data: name of the training set.
     """
 
     folder: Path
@@ -95,11 +98,14 @@ class FineTuned:
 
     @property
     def weights(self) -> Path:
-        """The folder to share: adapters if that is what learned, else the UNet."""
+        """The folder to share: the adapters if these were trained, else the UNet."""
         return self.folder / ("lora" if self.recipe.trains == "lora" else "unet")
 
     def loading(self, name: str) -> str:
-        """Three lines that load it: of plain diffusers, unless the backbone is of parts that only `fcr_core` puts together."""
+        """Return the three lines that load it.
+
+        They use plain diffusers, unless only `fcr_core` can put the backbone's parts together.
+        """
         where = Location.parse(self.location)
         plain = where.adapter is None and not (Path(where.base.source) / TEXT_ENCODER_REFERENCE).exists()
         lora = self.recipe.trains == "lora"
@@ -122,7 +128,7 @@ class FineTuned:
 
 
 def front_matter(tuned: FineTuned) -> ModelCardData:
-    """What the hub reads of a card."""
+    """Return the part of a card that the hub reads."""
     known = LICENCES.get(tuned.licence)
     return ModelCardData(
         base_model=Location.parse(tuned.location).base.source,
@@ -137,7 +143,7 @@ def front_matter(tuned: FineTuned) -> ModelCardData:
 
 
 def model_card(tuned: FineTuned, name: str, numbers: str = "") -> ModelCard:
-    """The card of a fine-tune that is shared as `name`; `numbers` is a section of its own."""
+    """Return the card of a fine-tune that is shared as `name`. `numbers` becomes its last section."""
     run = json.loads((tuned.folder / "run.json").read_text())
     changed = changed_fields(tuned.recipe)
     return ModelCard.from_template(
@@ -157,7 +163,7 @@ def changed_fields(recipe: Recipe) -> dict[str, Any]:
 
 
 def took(run: dict) -> str:
-    """`3 GPU hours, 0.002 % of the 150,000 that the pre-training took (A100 PCIe 40GB)`."""
+    """Return text such as `3 GPU hours, 0.002 % of the 150,000 that the pre-training took (A100 PCIe 40GB)`."""
     unit = next(key for key in ("gpu_hours", "cpu_core_hours") if key in run)
     text = f"{run[unit]:g} {'GPU' if unit == 'gpu_hours' else 'CPU core'} hours"
     if "share_of_pretraining" not in run:
@@ -167,7 +173,7 @@ def took(run: dict) -> str:
 
 
 def numbers_of(table: pd.DataFrame, real: pd.DataFrame, rows: list[str]) -> str:
-    """The rows of a results table with n and intervals, as Markdown; `real` as for `fcr_core.tables.markdown.quality`."""
+    """Return rows of a results table as Markdown, with n and intervals. `real` is as for `fcr_core.tables.markdown.quality`."""
     chosen = table.set_index("variation").loc[rows].reset_index()
     sizes = chosen.iloc[-1]
     n = f"n = {sizes.n_images} images a row: {sizes.n_prompts} prompts x {sizes.n_seeds} seeds of noise and of training."

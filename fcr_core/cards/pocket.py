@@ -66,9 +66,9 @@ split. The floor is the distance of as many real training images to all the othe
 def scores(
     sampled: np.ndarray, real: np.ndarray, pool: np.ndarray, texts: np.ndarray, lit: dict[str, np.ndarray]
 ) -> dict[str, float]:
-    """Scores of `sampled` (n, 1280) beside `real` (n, 1280) of the same captions `texts` (n, 384).
+    """Return the scores of `sampled` (n, 1280) beside those of `real` (n, 1280). Both belong to the captions `texts` (n, 384).
 
-    `pool` (m, 1280) are all real training images: the reference of the distances and the source of their floors.
+    `pool` (m, 1280) are all real training images. They are the reference of the distances and the source of their floors.
     """
     rng, n = np.random.default_rng(0), len(sampled)
     floors: dict[str, list[float]] = {"kid": [], "frechet": []}
@@ -88,6 +88,6 @@ def scores(
 
 
 def training_row(name: str, run: dict[str, Any]) -> dict[str, Any]:
-    """The card's fields for one network, from its `run.json`."""
+    """Return the card's fields for one network, from its `run.json`."""
     row = {key: run["settings"][key] for key in ("batch", "lr", "seed", "images")} | {key: run[key] for key in ("steps", "hours")}
     return {f"{name}_{key}": value for key, value in row.items()}

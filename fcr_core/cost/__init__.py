@@ -1,1 +1,1 @@
-"""What sampling costs: counted FLOPs and passes, measured time and memory."""
+"""The cost of sampling: counted FLOPs and passes, measured time and memory."""

@@ -1,4 +1,4 @@
-"""How long sampling takes and how much memory: interleaved repeats, wall clock beside device clock, peaks by several counters."""
+"""Measure the time and memory of sampling: interleaved repeats, wall and device clocks, memory peaks by several counters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 @dataclass
 class Clock:
-    """Seconds of one run: `wall` by the host, `device` by CUDA events (NaN on a CPU)."""
+    """Seconds of one run: `wall` by the host's clock, `device` by CUDA events (NaN on a CPU)."""
 
     wall: float = float("nan")
     device: float = float("nan")
@@ -28,7 +28,7 @@ class Clock:
 
 @contextmanager
 def timed(device: str = "cpu") -> Iterator[Clock]:
-    """Time the block; on CUDA it begins and ends with an idle device."""
+    """Time the block. On CUDA it starts and ends with an idle device."""
     clock = Clock()
     if device == "cuda":
         events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
@@ -46,10 +46,15 @@ def timed(device: str = "cpu") -> Iterator[Clock]:
 def measure_latency(
     runs: Mapping[str, Callable[[], object]], repeats: int, device: str = "cpu", nvtx: bool = False, warmup: int = 1
 ) -> pd.DataFrame:
-    """Seconds of each run, interleaved: A B C, A B C, ... after `warmup` uncounted rounds.
+    """Time each run in interleaved rounds: A B C, A B C, ... The first `warmup` rounds do not count.
 
-    Interleaving makes a drift of the machine's speed hit all runs alike. Columns: `sampler`, `repeat`, `seconds` (wall clock),
-    `device_seconds` (CUDA events, NaN on a CPU). With `nvtx` each run is a named range for Nsight.
+    Interleaving makes a drift of the machine's speed hit all runs alike. With `nvtx` each run is a named range for Nsight.
+
+    Columns of the result: `sampler`, `repeat`, `seconds` (wall clock), `device_seconds` (CUDA events, NaN on a CPU).
+
+    >>> table = measure_latency({"short": lambda: sum(range(10)), "long": lambda: sum(range(1000))}, repeats=2)
+    >>> table["sampler"].tolist()
+    ['short', 'long', 'short', 'long']
     """
     rows = []
     for repeat in tqdm(range(-warmup, repeats), desc="latency", unit="round"):
@@ -62,9 +67,10 @@ def measure_latency(
 
 
 def process_bytes(device: str = "cpu") -> int:
-    """Memory of this process now: on a CPU its resident set, on CUDA what the driver (NVML) says it holds on the current device.
+    """Return the bytes of memory that this process holds now.
 
-    NVML counts the context and the allocator's reserve, which torch's own counters leave out.
+    On a CPU it is the resident set. On CUDA it is what the driver (NVML) says the process holds on the current device. NVML
+    counts the context and the allocator's reserve. Torch's own counters leave these out.
     """
     if device != "cuda":
         return psutil.Process().memory_info().rss
@@ -77,10 +83,10 @@ def process_bytes(device: str = "cpu") -> int:
 
 
 def peak_tensor_bytes(run: Callable[[], object], device: str = "cpu") -> int:
-    """Most bytes that tensors made during `run` held at once; weights and other tensors from before do not count.
+    """Return the most bytes that tensors made during `run` held at once. Weights and other older tensors do not count.
 
-    On CUDA by the allocator; on a CPU by following every tensor, which is exact where the resident set size is not: that
-    includes what the C library keeps for later.
+    On CUDA the allocator counts. On a CPU every tensor is followed, which is exact. The resident set size is not exact, because
+    it includes memory that the C library keeps for later.
     """
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -93,7 +99,7 @@ def peak_tensor_bytes(run: Callable[[], object], device: str = "cpu") -> int:
 
 
 class _LiveTensorBytes(TorchDispatchMode):
-    """Adds up the storages of all tensors that operators return, until each is freed."""
+    """Add up the storages of all tensors that operators return, until each is freed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +107,7 @@ class _LiveTensorBytes(TorchDispatchMode):
         self._seen = WeakIdKeyDictionary()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        # What an operator is given and nobody has made here was there before: a view of a weight is not new memory.
+        # A storage that an operator is given, and that was not made here, is older: a view of a weight is not new memory.
         for storage in storages_of((args, kwargs)):
             self._seen.setdefault(storage, True)
         result = func(*args, **(kwargs or {}))
@@ -121,5 +127,5 @@ class _LiveTensorBytes(TorchDispatchMode):
 
 
 def storages_of(tree: object) -> list[torch.UntypedStorage]:
-    """The storages of all tensors in nested containers."""
+    """Return the storages of all tensors in nested containers."""
     return [leaf.untyped_storage() for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]

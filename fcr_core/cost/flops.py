@@ -19,10 +19,21 @@ LISTED_PARTS = {"down_blocks": "down", "up_blocks": "up"}
 
 
 def count_unet_flops(unet: Any, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> UNetFlops:
-    """Exact count for a UNet of any of the four classes from its config, on the meta device: no weights, no arithmetic.
+    """Count the FLOPs of a UNet of any of the four classes from its config, on the meta device: no weights, no arithmetic.
 
-    `size` (h, w) is that of the latent, `sample_size` by default; `tokens` and `frames` count where the class has them. Attention
-    is counted under the math backend; the fused CPU kernel would count as 0.
+    >>> from diffusers import UNet2DConditionModel
+    >>> from fcr_core.backbones.published_configs import UNETS
+    >>> with torch.device("meta"):
+    ...     sd15 = UNet2DConditionModel(**UNETS["sd15"])
+    >>> round(count_unet_flops(sd15, tokens=77).full / 2e9, 1)  # billions of multiply-adds
+    401.6
+
+    Args:
+        tokens: length of the text.
+        size: (h, w) of the latent. By default `sample_size` of the config.
+        frames: frames of a clip, for UNets of videos.
+
+    The count is exact. Attention is counted under the math backend, because the fused CPU kernel would count as 0.
     """
     twin = meta_twin(unet)
     counter = FlopCounterMode(display=False, depth=3)
@@ -42,14 +53,14 @@ def count_unet_flops(unet: Any, tokens: int, size: tuple[int, int] | None = None
 
 
 def meta_twin(unet: Any) -> Any:
-    """The UNet's architecture without weights."""
+    """Return the UNet's architecture without weights."""
     with torch.device("meta"):
-        # AlphaBlender makes its parameter with a constructor that ignores the default device.
+        # AlphaBlender makes its parameter with a constructor that ignores the default device, so the twin is moved again.
         return type(unet).from_config(unet.config).to("meta").eval()
 
 
 def meta_call(unet: Any, tokens: int, size: tuple[int, int] | None, frames: int) -> dict[str, Any]:
-    """Arguments for one sample without content, as the class lays them out."""
+    """Return the arguments for one sample without content, in the layout of the UNet's class."""
     config = unet.config
     side = config.sample_size if size is None else size
     h, w = (side, side) if isinstance(side, int) else side
@@ -76,7 +87,10 @@ def meta_call(unet: Any, tokens: int, size: tuple[int, int] | None, frames: int)
 
 
 def part_of(module_name: str) -> str | None:
-    """`UNet2DConditionModel.down_blocks.0` -> "down.0"; None for what is inside a part or belongs to none."""
+    """Map the name of a module to its part: `UNet2DConditionModel.down_blocks.0` -> "down.0".
+
+    The result is None for modules inside a part and for modules that belong to no part.
+    """
     match module_name.split(".")[1:]:
         case [name] if name in SINGLE_PARTS:
             return SINGLE_PARTS[name]
@@ -86,7 +100,7 @@ def part_of(module_name: str) -> str | None:
 
 
 def cached_bytes(unet: Any, plan: Plan, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> int:
-    """Bytes that a group keeps for one sample in the UNet's precision (two for a guided image)."""
+    """Return the bytes that a group keeps for one sample in the UNet's precision. A guided image has two samples."""
     twin = meta_twin(unet)
     with torch.no_grad():
         _, features = SplitUNet(twin, plan.cut, plan.live).whole(**meta_call(twin, tokens, size, frames))

@@ -1,4 +1,4 @@
-"""How many steps to decode a launch, by measurement: more keep a GPU busy, too many leave a CPU's caches."""
+"""Measure how many steps to decode in one launch: more steps keep a GPU busy, too many leave the caches of a CPU."""
 
 from __future__ import annotations
 
@@ -19,13 +19,18 @@ def fastest_max_parallel(
     repeats: int = 3,
     device: str = "cpu",
 ) -> int:
-    """The `max_parallel` with which `sample()` (a run of `pipe` as it will be used: batch, steps, guidance) took the least time.
+    """Return the `max_parallel` with which `sample()` took the least time.
 
-    >>> best = fastest_max_parallel(pipe, plan, lambda: pipe(prompts))       # doctest: +SKIP
-    >>> with EncoderCache(pipe, plan, max_parallel=best):                    # doctest: +SKIP
-    ...     images = pipe(prompts).images
+    `sample()` should run `pipe` as it will be used: batch, steps, guidance.
 
-    The runs are interleaved and the medians compared. Images differ between candidates by rounding alone.
+    >>> from fcr_core.backbones.loading import load_pipeline
+    >>> from fcr_core.caching.plan import KeySteps
+    >>> pipe, plan = load_pipeline("models/pocket"), Plan(KeySteps.uniform(4))
+    >>> best = fastest_max_parallel(pipe, plan, lambda: pipe("red apple", num_inference_steps=4), candidates=(1, 3), repeats=1)
+    >>> best in (1, 3)
+    True
+
+    The runs are interleaved and their medians are compared. Images differ between candidates only by rounding.
     """
 
     def run(max_parallel: int) -> None:

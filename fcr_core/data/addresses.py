@@ -1,4 +1,4 @@
-"""Which network addresses a download may connect to: public ones, so that no link reaches into the network it is fetched from."""
+"""Decide which network addresses a download may connect to: public ones only, so that no link reaches into the local network."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ NAT64 = ip_network("64:ff9b::/96")
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of a host, each once; raises `OSError` or `UnicodeError` when it has none."""
+    """Return the addresses of a host, each once. Raises `OSError` or `UnicodeError` when it has none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(ip_address(entry[4][0]) for entry in found))
 
 
 def may_connect(address: Address, allowed: Sequence[Network] = ()) -> bool:
-    """Whether an address is public or in one of the `allowed` networks.
+    """Return True if an address is public or lies in one of the `allowed` networks.
 
-    Loopback, private, link-local, shared, multicast and reserved addresses are not public, also inside an IPv6 address.
+    Loopback, private, link-local, shared, multicast and reserved addresses are not public. An IPv4 address inside an IPv6 address
+    is checked too.
 
     >>> [may_connect(ip_address(a)) for a in ("93.184.216.34", "169.254.169.254", "::ffff:10.0.0.1", "64:ff9b::7f00:1")]
     [True, False, False, False]
@@ -31,7 +32,7 @@ def may_connect(address: Address, allowed: Sequence[Network] = ()) -> bool:
 
 
 def embedded(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for, or the address itself."""
+    """Return the IPv4 address that an IPv6 address stands for, or else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in NAT64:

@@ -1,6 +1,6 @@
-"""ArtBench-10: paintings in ten styles, 5 k for training and 1 k for testing each, in the official image folder.
+"""ArtBench-10: paintings in ten styles, for each 5 k training and 1 k test images, in the official image folder.
 
-Liao et al., 2022, arXiv 2206.11404. The concept is the style: training draws concepts uniformly, so styles are balanced.
+Liao et al., 2022, arXiv 2206.11404. The concept is the style. Training draws concepts uniformly, so styles are balanced.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STYLES = [
 
 
 def records(source: Path) -> list[CaptionedImage]:
-    """One record an image of `artbench-10-imagefolder-split/{train,test}/{style}/`.
+    """Return one record for each image of `artbench-10-imagefolder-split/{train,test}/{style}/`.
 
     Raises `ValueError` when a split or a style is missing.
     """
@@ -35,7 +35,7 @@ def records(source: Path) -> list[CaptionedImage]:
 
 
 def prompt_of(style: str) -> str:
-    """The prompt of every image of a style.
+    """Return the prompt of every image of a style.
 
     >>> prompt_of("ukiyo_e")
     'a painting in the style of ukiyo e'

@@ -1,6 +1,6 @@
-"""COCO captions 2014 and 2017 from the official `captions_*.json`; the images, in the folder beside, are optional.
+"""COCO captions of 2014 and 2017, from the official `captions_*.json`. The images, in the folder beside it, are optional.
 
-Lin et al., 2014, arXiv 1405.0312. An image has five to seven captions, in no order, some with a line break at the end.
+Lin et al., 2014, arXiv 1405.0312. An image has five to seven captions, in no order. Some captions end with a line break.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ SPLITS = {"train": "train", "val": "test"}
 
 
 def records(source: Path) -> list[CaptionedImage]:
-    """One record an image of `annotations/captions_val2014.json`, by its id; images are looked for in `val2014/`.
+    """Return one record for each image of `annotations/captions_val2014.json`, by its id. Images are looked for in `val2014/`.
 
-    Raises `ValueError` for any other file, that of another COCO task included.
+    The same holds for the other splits and years.
+
+    Raises `ValueError` for any other file, including files of other COCO tasks.
     """
     named = FILE.fullmatch(source.name)
     if named is None:

@@ -1,4 +1,4 @@
-"""What the emoji data sets share: characters to captions and concepts, transparent PNG to RGB on white."""
+"""Code that the emoji data sets share: characters to captions and concepts, and transparent PNG to RGB on white."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SKIN_TONE = re.compile(r" (?:medium-light|medium-dark|medium|light|dark) skin to
 
 @cache
 def captions() -> dict[str, str]:
-    """Emoji sequence (variation selectors dropped) -> English CLDR name, `"waving hand light skin tone"`."""
+    """Return a dictionary: emoji sequence (without variation selectors) -> English CLDR name, `"waving hand light skin tone"`."""
     return {
         char.replace(VARIATION_SELECTOR, ""): data["en"].strip(":").replace("_", " ") for char, data in emoji.EMOJI_DATA.items()
     }
 
 
 def caption_of(codepoints: str) -> str | None:
-    """Caption of a sequence like `"1f44b-1f3fb"`, or None for art that is not a named emoji."""
+    """Return the caption of a sequence like `"1f44b-1f3fb"`, or None for art that is not a named emoji."""
     sequence = "".join(chr(int(point, 16)) for point in codepoints.split("-"))
     return captions().get(sequence.replace(VARIATION_SELECTOR, ""))
 
 
 def concept_of(caption: str) -> str:
-    """The caption without its skin tones: the unit that the train/test split keeps whole.
+    """Return the caption without its skin tones. The train/test split keeps each concept whole.
 
     >>> concept_of("men holding hands light skin tone medium-dark skin tone")
     'men holding hands'
@@ -42,9 +42,9 @@ def concept_of(caption: str) -> str:
 
 
 def captioned(files: Iterable[tuple[str, Path]], art_elsewhere: Iterable[bytes] = ()) -> list[CaptionedImage]:
-    """Records of (codepoints, file) pairs that are named emoji, each picture once.
+    """Return the records of those (codepoints, file) pairs that are named emoji, each picture once.
 
-    Some emoji share their art (the flags of Norway and of Bouvet Island): a copy could stand on both sides of the split.
+    Some emoji share their art, such as the flags of Norway and of Bouvet Island. A copy could stand on both sides of the split.
     """
     records, seen = [], set(art_elsewhere)
     for codepoints, file in files:
@@ -56,5 +56,5 @@ def captioned(files: Iterable[tuple[str, Path]], art_elsewhere: Iterable[bytes] 
 
 
 def read_on_white(path: Path, size: int | None = None) -> Image.Image:
-    """A PNG with alpha as RGB on white, `size` pixels a side, by default `SIZE`."""
+    """Read a PNG with alpha as RGB on white, `size` pixels a side, by default `SIZE`."""
     return on_white(Image.open(path)).resize((size or SIZE,) * 2, Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""Fetch one link safely and politely: public addresses only, a cap on bytes, time and redirects, refusals respected."""
+"""Fetch one link safely and politely: public addresses only, limits on bytes, time and redirects, refusals respected."""
 
 from __future__ import annotations
 
@@ -21,24 +21,29 @@ from fcr_core.data.rejected import Rejected
 from fcr_core.data.robots import Robots
 
 USER_AGENT = "fcr-dataset-downloader/0.1 (research; images of public datasets; honours robots.txt and X-Robots-Tag)"
-# What img2dataset takes for a refusal as well. One that is addressed to another robot counts too.
+# Words of `X-Robots-Tag` that refuse; img2dataset takes the same. A refusal that is addressed to another robot counts too.
 REFUSALS = {"noai", "noimageai", "noindex", "noimageindex"}
 REDIRECTS = 4
-# Answers after which the same link is tried again, how often, and how long a server may make us wait for that (seconds).
+# After these answers the same link is tried again, so many times. A server may make us wait at most so many seconds for that.
 BUSY = {"http_429", "http_502", "http_503", "http_504"}
 RETRIES = 2
 LONGEST_PAUSE = 30.0
 
 
 class Fetcher:
-    """Fetches links from several threads, at most `per_host` of one host at a time.
+    """Fetch links from several threads, at most `per_host` at a time from one host.
 
-    A host is resolved once a request, all its addresses are checked, and the connection is made to an address that was checked:
-    a name that later resolves to something else (DNS rebinding) gains nothing. `allowed` lists networks that may be reached
-    though they are not public. No proxy is used, as it would resolve names itself.
+    Each request resolves its host once and checks all addresses. The connection is made to an address that was checked. So a name
+    that later resolves to something else (DNS rebinding) gains nothing. No proxy is used, because a proxy would resolve names
+    itself.
 
-    `max_bytes` caps a body; `timeout` (seconds) each wait, `deadline` a whole exchange, headers that trickle included; `pause`
-    is the least wait before a busy server is asked again.
+    Args:
+        allowed: networks that may be reached although they are not public.
+        max_bytes: the largest body.
+        timeout: seconds of each wait.
+        deadline: seconds of a whole exchange, including headers that trickle in.
+        pause: the shortest wait in seconds before a busy server is asked again.
+        per_host: links of one host that are fetched at the same time.
     """
 
     def __init__(
@@ -57,7 +62,7 @@ class Fetcher:
         self._robots = Robots(lambda url: self._follow(url, checked=False), USER_AGENT)
 
     def get(self, url: str, retries: int = RETRIES) -> bytes:
-        """The body of `url` after redirects; raises `Rejected` whatever goes wrong with the link."""
+        """Return the body of `url` after redirects. Raises `Rejected` whatever goes wrong with the link."""
         try:
             return self._follow(url)
         except Rejected as rejected:
@@ -83,7 +88,7 @@ class Fetcher:
             return self._turns[host]
 
     def _request(self, target: Url) -> bytes | str:
-        """The body, or where the server sends us."""
+        """Return the body, or the address that the server redirects to."""
         port = target.port or {"http": 80, "https": 443}[str(target.scheme)]
         for address in self._checked(name_of(target), port):
             try:
@@ -98,7 +103,7 @@ class Fetcher:
         raise Rejected("dead_host")
 
     def _checked(self, host: str, port: int) -> list[Address]:
-        """The addresses of a host, all of which may be connected to."""
+        """Return the addresses of a host. Raises `Rejected` unless all of them may be connected to."""
         try:
             addresses = resolve(host, port)
         except (OSError, ValueError):
@@ -109,7 +114,7 @@ class Fetcher:
 
     def _exchange(self, connection: socket.socket, target: Url, expired: threading.Event) -> bytes | str:
         http = HTTPConnection(name_of(target))
-        # A connection that has its socket makes no other.
+        # An HTTPConnection that already has a socket opens no other.
         http.sock = connection
         if target.scheme == "https":
             http.sock = self._tls.wrap_socket(connection, server_hostname=name_of(target))
@@ -137,9 +142,9 @@ class Fetcher:
 
 @contextmanager
 def cut_off(connection: socket.socket, seconds: float) -> Iterator[threading.Event]:
-    """End whatever is read from or written to a connection after so many seconds; the event says that this happened.
+    """End everything that is read from or written to a connection after `seconds`. The event tells if that happened.
 
-    A socket's own timeout begins anew with each byte, so a server could hold a thread for months.
+    A socket's own timeout starts anew with each byte, so a server could hold a thread for months.
     """
     expired, twin = threading.Event(), connection.dup()
 
@@ -159,14 +164,14 @@ def cut_off(connection: socket.socket, seconds: float) -> Iterator[threading.Eve
 
 
 def reason_of(error: Exception, expired: threading.Event) -> str:
-    """What the log counts for an exchange that failed."""
+    """Return the reason that the log counts for an exchange that failed."""
     if expired.is_set() or isinstance(error, TimeoutError):
         return "timeout"
     return "tls_error" if isinstance(error, ssl.SSLError) else "broken_connection"
 
 
 def parsed(url: str) -> Url:
-    """The parts of an http or https link, percent-encoded; raises `Rejected` for anything else."""
+    """Split an http or https link into its parts, percent-encoded. Raises `Rejected` for anything else."""
     try:
         parts = parse_url(url.strip())
     except LocationParseError:
@@ -177,12 +182,12 @@ def parsed(url: str) -> Url:
 
 
 def name_of(target: Url) -> str:
-    """The host without the brackets of an IPv6 address."""
+    """Return the host without the brackets of an IPv6 address."""
     return str(target.host).strip("[]")
 
 
 def refuses(headers: list[str]) -> bool:
-    """Whether `X-Robots-Tag` headers refuse use for machine learning or indexing.
+    """Return True if `X-Robots-Tag` headers refuse use for machine learning or indexing.
 
     >>> refuses(["googlebot: NoAI, nofollow"]), refuses(["nofollow"])
     (True, False)

@@ -1,7 +1,7 @@
-"""Flickr30k captions in the four forms in which they go round; the images, in a folder beside, are optional.
+"""Flickr30k captions, in the four file formats that are in circulation. The images, in a folder beside the file, are optional.
 
-Young et al., 2014 (TACL 2:67); splits of Karpathy & Fei-Fei, 2015, arXiv 1412.2306. Without those splits all images are for
-evaluation, as the plan has it.
+Young et al., 2014 (TACL 2:67). Splits of Karpathy & Fei-Fei, 2015, arXiv 1412.2306. A file without these splits puts all images
+into the test split, as the plan has it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ SPLITS = {"train": "train", "val": "train", "test": "test"}
 CSV_ROW = re.compile(r"(\S+\.jpg)\| *(\d+) *\|? *(.*)")
 TOKEN_ROW = re.compile(r"(\S+\.jpg)#(\d+)\t(.*)")
 
-# File name of an image, its captions in order, its split.
+# An image's file name, its captions in order, and its split.
 Entry = tuple[str, list[str], str]
 
 
 def records(source: Path) -> list[CaptionedImage]:
-    """One record an image, by its file name.
+    """Return one record for each image, named after its file.
 
-    Raises `ValueError` for a file that is none of `FORMATS`, and for a line of another form, with its number.
+    Raises `ValueError` for a file name that is not in `FORMATS`, and for a line of another form; the message gives the row
+    number.
     """
     if source.name not in FORMATS:
         raise refused(source, f"not called {' or '.join(FORMATS)}")
@@ -41,12 +42,12 @@ def records(source: Path) -> list[CaptionedImage]:
 
 
 def from_tokens(source: Path) -> Iterator[Entry]:
-    """The official file: `1000092795.jpg#0<tab>Two young guys ...`."""
+    """Read the official file: `1000092795.jpg#0<tab>Two young guys ...`."""
     return from_rows(source, read_lines(source), TOKEN_ROW)
 
 
 def from_results(source: Path) -> Iterator[Entry]:
-    """The CSV of the Kaggle copy, its columns parted by `| `."""
+    """Read the CSV of the Kaggle copy. Its columns are separated by `| `."""
     header, *lines = read_lines(source)
     if header.replace(" ", "") != "image_name|comment_number|comment":
         raise refused(source, "lacks the header image_name| comment_number| comment")
@@ -64,7 +65,7 @@ def from_rows(source: Path, lines: list[str], form: re.Pattern[str]) -> Iterator
 
 
 def from_karpathy(source: Path) -> Iterator[Entry]:
-    """The JSON of Karpathy's splits."""
+    """Read the JSON of Karpathy's splits."""
     try:
         for image in read_json(source)["images"]:
             yield image["filename"], [sentence["raw"] for sentence in image["sentences"]], SPLITS[image["split"]]
@@ -73,7 +74,7 @@ def from_karpathy(source: Path) -> Iterator[Entry]:
 
 
 def from_hub(source: Path) -> Iterator[Entry]:
-    """The CSV of the hub's copy: captions as a JSON list in the column `raw`, Karpathy's split."""
+    """Read the CSV of the hub's copy. The column `raw` holds the captions as a JSON list, and `split` is Karpathy's."""
     table = pd.read_csv(source)
     if not {"raw", "split", "filename"} <= set(table.columns):
         raise refused(source, f"lacks the columns raw, split, filename; has {', '.join(table.columns)}")

@@ -1,4 +1,7 @@
-"""Bytes from a stranger as a JPEG of known size: the format by its magic number, the pixels counted before they are decoded."""
+"""Turn bytes from an unknown source into a JPEG of known size, safely.
+
+The format is found by its magic number. The pixels are counted before they are decoded.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from PIL import Image, ImageOps
 from fcr_core.data.pictures import rgb
 from fcr_core.data.rejected import Rejected
 
-# No other decoder of Pillow ever sees the bytes.
+# Only Pillow's decoders of these formats ever see the bytes.
 MAGIC = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "WEBP": b"RIFF"}
 JPEG_QUALITY = 95
 MAX_PIXELS = 50_000_000
@@ -18,7 +21,7 @@ MAX_PIXELS = 50_000_000
 
 @dataclass(frozen=True)
 class CheckedImage:
-    """A JPEG, its size, and the size of the image that came."""
+    """A JPEG, its size, and the size of the image that was received. Sizes are (width, height)."""
 
     jpeg: bytes
     size: tuple[int, int]
@@ -26,10 +29,10 @@ class CheckedImage:
 
 
 def checked(data: bytes, side: int, max_pixels: int = MAX_PIXELS) -> CheckedImage:
-    """`data` as an RGB JPEG whose smaller side is `side`, the ratio kept.
+    """Return `data` as an RGB JPEG whose smaller side is `side`. The aspect ratio is kept.
 
-    Raises `Rejected`: `not_an_image` (no JPEG, PNG or WebP), `too_many_pixels`, `too_small` (a side below `side`),
-    `truncated` (does not decode to its end).
+    Raises `Rejected` with one of these reasons: `not_an_image` (no JPEG, PNG or WebP), `too_many_pixels`, `too_small` (a side
+    below `side`), `truncated` (does not decode to its end).
     """
     kind = next((kind for kind, magic in MAGIC.items() if data.startswith(magic)), None)
     if kind is None:

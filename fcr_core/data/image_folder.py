@@ -15,9 +15,9 @@ CAPTION_COLUMNS = ("text", "caption")
 
 
 def records(source: Path) -> list[CaptionedImage]:
-    """One record an image that has a caption, by its path in the folder.
+    """Return one record for each image that has a caption, named by its path in the folder.
 
-    A first-level folder `train`, `validation`, `val` or `test` is the split; images elsewhere are split by hash.
+    A first-level folder `train`, `validation`, `val` or `test` decides the split. Images elsewhere are split by hash.
 
     Raises `ValueError` when no image has a caption or the metadata lack their columns.
     """
@@ -32,7 +32,7 @@ def records(source: Path) -> list[CaptionedImage]:
 
 
 def captions_of(source: Path) -> dict[Path, str]:
-    """Caption of each image, from metadata files or from text files."""
+    """Return the caption of each image, from metadata files or else from text files."""
     tables = sorted([*source.rglob("metadata.csv"), *source.rglob("metadata.jsonl")])
     if tables:
         return {path: caption for table in tables for path, caption in captions_in(table).items()}
@@ -42,7 +42,7 @@ def captions_of(source: Path) -> dict[Path, str]:
 
 
 def captions_in(file: Path) -> dict[Path, str]:
-    """Images and captions of one metadata file; `file_name` is relative to the file."""
+    """Return the images and captions of one metadata file. `file_name` is relative to that file."""
     table = pd.read_csv(file, dtype=str) if file.suffix == ".csv" else pd.read_json(file, lines=True, dtype=False)
     column = next((name for name in CAPTION_COLUMNS if name in table.columns), None)
     if column is None or "file_name" not in table.columns:

@@ -1,6 +1,6 @@
-"""ImageNet-1k as prompts: "a photo of a {class}" for each class, or for each validation image where the user has them.
+"""ImageNet-1k as prompts: "a photo of a {class}" for each class, or for each validation image if the user has them.
 
-Russakovsky et al., 2015, arXiv 1409.0575. The names are those of torchvision, 1000 different ones.
+Russakovsky et al., 2015, arXiv 1409.0575. The class names are those of torchvision; all 1000 are different.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ DEVKIT = Path("ILSVRC2012_devkit_t12") / "data"
 
 
 def records(source: Path | None = None) -> list[CaptionedImage]:
-    """The validation images of `source`, by name, all for evaluation; without it the class names alone.
+    """Return the validation images of `source`, all in the test split. Without `source`, return the class names alone.
 
-    Images lie in folders named by WordNet id, or side by side as in the official archive, with `ILSVRC2012_devkit_t12` in the
-    same folder or the one above.
+    Images lie in folders named by WordNet id. Or they lie side by side, as in the official archive, with `ILSVRC2012_devkit_t12`
+    in the same folder or the one above.
 
     Raises `ValueError` for a folder of another kind.
     """
@@ -45,21 +45,24 @@ def records(source: Path | None = None) -> list[CaptionedImage]:
 
 
 def prompt_of(index: int) -> str:
-    """The plan's words for class 0 to 999; in lower case two would be the same, the dog Cardigan and the garment."""
+    """Return the plan's words for class 0 to 999.
+
+    The case is kept: in lower case two names would be the same, the dog Cardigan and the garment.
+    """
     return f"a photo of a {CLASSES[index]}"
 
 
 def synsets() -> list[str]:
-    """WordNet ids in the order of the classes."""
+    """Return the WordNet ids in the order of the classes."""
     from timm.data import ImageNetInfo
 
     return ImageNetInfo("imagenet-1k").label_names()
 
 
 def official_labels(source: Path) -> dict[str, str]:
-    """WordNet id of each validation image, by file name.
+    """Return the WordNet id of each validation image, by file name.
 
-    The ground truth counts classes by ILSVRC2012_ID, an order of its own: `meta.mat` says which WordNet id that is.
+    The ground truth numbers classes by ILSVRC2012_ID, which has an order of its own. `meta.mat` maps it to WordNet ids.
     """
     kit = next((folder / DEVKIT for folder in (source, source.parent) if (folder / DEVKIT).is_dir()), None)
     if kit is None:

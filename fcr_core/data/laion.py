@@ -1,4 +1,4 @@
-"""LAION-Aesthetics: which links of its metadata are wanted, and the images that `download_laion` got from them.
+"""LAION-Aesthetics: choose links from its metadata, and read the images that `download_laion` fetched from them.
 
 Schuhmann et al., 2022, arXiv 2210.08402. The metadata are parquet files whose columns are spelt in several ways.
 """
@@ -18,7 +18,7 @@ from fcr_core.data import webdataset
 from fcr_core.data.official import refused
 from fcr_core.data.registry import CaptionedImage
 
-# Name here -> spellings in the wild, lower case.
+# Name used here -> spellings found in metadata files, in lower case.
 REQUIRED = {
     "url": ("url",),
     "caption": ("text", "caption"),
@@ -28,14 +28,20 @@ REQUIRED = {
     "watermark": ("pwatermark",),
     "aesthetic": ("aesthetic", "aesthetic_score", "aesthetics_score"),
 }
-# `hash` of LAION is one of link and text, not of the image.
+# LAION's column `hash` is not listed: it is a hash of link and text, not of the image.
 OPTIONAL = {"sha256": ("sha256",), "md5": ("md5",)}
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a row must have: a score of at least `min_aesthetic` (1..10), sides of at least `min_size` pixels, and probabilities
-    of being unsafe for work and of a watermark of at most `max_unsafe` and `max_watermark`. A row without a value fails."""
+    """The conditions that a row must meet. A row without a value fails.
+
+    Args:
+        min_aesthetic: the lowest aesthetic score (1..10).
+        min_size: the shortest side, in pixels.
+        max_unsafe: the highest probability of being unsafe for work.
+        max_watermark: the highest probability of a watermark.
+    """
 
     min_aesthetic: float
     min_size: int
@@ -43,7 +49,7 @@ class Filters:
     max_watermark: float
 
     def steps(self) -> dict[str, Callable[[pd.DataFrame], pd.Series]]:
-        """Reason for leaving a row out -> which rows stay."""
+        """Return a dictionary: reason for leaving a row out -> function that says which rows stay."""
         return {
             "no_url": lambda rows: rows["url"].fillna("").str.strip() != "",
             "no_caption": lambda rows: rows["caption"].fillna("").str.strip() != "",
@@ -55,16 +61,17 @@ class Filters:
 
 
 def records(source: Path) -> list[CaptionedImage]:
-    """The downloaded images, all for training."""
+    """Return the downloaded images, all for training."""
     return webdataset.records(source, official_split="train")
 
 
 def wanted_rows(folder: Path, filters: Filters, seed: int) -> tuple[pd.DataFrame, Counter[str]]:
-    """The rows of all `*.parquet` in `folder` that pass, in a random order that `seed` gives; and how many did not, by reason.
+    """Return the rows of all `*.parquet` in `folder` that pass the filters, and a count of the others by reason.
 
-    Columns `url`, `caption`, and `sha256`, `md5` where the metadata have them. A link that comes again is left out.
+    `seed` sets the random order of the rows. Columns: `url`, `caption`, and `sha256`, `md5` if the metadata have them. A link
+    that occurs again is left out.
 
-    Raises `ValueError` for a folder without parquet files and a file without the columns.
+    Raises `ValueError` for a folder without parquet files and for a file without the required columns.
     """
     files = sorted(folder.rglob("*.parquet"))
     if not files:
@@ -77,7 +84,7 @@ def wanted_rows(folder: Path, filters: Filters, seed: int) -> tuple[pd.DataFrame
 
 
 def passing(rows: pd.DataFrame, filters: Filters, left_out: Counter[str]) -> pd.DataFrame:
-    """The rows that pass all filters; those left out are counted under the first that they fail."""
+    """Return the rows that pass all filters. Each other row is counted under the first filter that it fails."""
     for reason, stays in filters.steps().items():
         kept = rows[stays(rows)]
         left_out[reason] += len(rows) - len(kept)
@@ -86,11 +93,11 @@ def passing(rows: pd.DataFrame, filters: Filters, left_out: Counter[str]) -> pd.
 
 
 def read_metadata(file: Path) -> pd.DataFrame:
-    """One metadata file with its columns under the names used here."""
+    """Read one metadata file and give its columns the names used here."""
     try:
         present = {name.lower(): name for name in pyarrow.parquet.read_schema(file).names}
     except pyarrow.ArrowInvalid:
-        # What a clone without Git LFS leaves is a text of three lines.
+        # A clone without Git LFS leaves a text file of three lines instead.
         raise refused(file, "not a parquet file (a Git LFS pointer, or cut off?)") from None
     names = {}
     for name, spellings in (REQUIRED | OPTIONAL).items():

@@ -1,4 +1,4 @@
-"""What the readers of official files share: a wrong file refused by name, captions made uniform, one caption an image."""
+"""Code that the readers of official files share: refuse a wrong file by name, tidy captions, choose one caption an image."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ CAPTION_SEED = 0
 
 
 def refused(path: Path, why: str) -> ValueError:
-    """The error for a file or folder that is not what the reader expects."""
+    """Make the error for a file or folder that is not what the reader expects."""
     return ValueError(f"{path}: {why} (docs/data.md says which files are expected)")
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file; anything else is refused."""
+    """Return the content of a JSON file. Raises `ValueError` for anything else."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
@@ -25,7 +25,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, only `\\n` ending one; anything else is refused."""
+    """Return the lines of a text file. Only `\\n` ends a line. Raises `ValueError` for anything else."""
     try:
         return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError:
@@ -33,7 +33,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def tidy(caption: str) -> str:
-    """Lower case, as the plan has it, in one line.
+    """Put a caption into lower case, as the plan has it, and into one line.
 
     >>> tidy("A  man riding a wave.\\n")
     'a man riding a wave.'
@@ -42,13 +42,19 @@ def tidy(caption: str) -> str:
 
 
 def one_caption(image: str, captions: Sequence[str]) -> str:
-    """The caption that stands for an image that has several: drawn by a hash of its name, so the same in every run."""
+    """Choose one caption of an image that has several.
+
+    A hash of the image's name decides, so the choice is the same in every run.
+    """
     digest = hashlib.sha256(f"{CAPTION_SEED}/{image}".encode()).digest()
     return tidy(captions[int.from_bytes(digest[:8], "big") % len(captions)])
 
 
 def first_folder(candidates: Iterable[Path]) -> dict[str, Path]:
-    """Files by name of the first of the folders that exists; none if there is none: prompts alone are enough to sample."""
+    """Return the files of the first of the folders that exists, by name.
+
+    If none exists the result is empty: prompts alone are enough to sample.
+    """
     for folder in candidates:
         if folder.is_dir():
             return {path.name: path for path in folder.iterdir()}

@@ -1,6 +1,6 @@
 """PartiPrompts (P2): 1,632 prompts of growing difficulty, without images, from the official `PartiPrompts.tsv`.
 
-Yu et al., 2022, arXiv 2206.10789. Prompts hold bare quotation marks, and some end in a space.
+Yu et al., 2022, arXiv 2206.10789. Prompts contain bare quotation marks, and some end in a space.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ COLUMNS = ["Prompt", "Category", "Challenge", "Note"]
 
 
 def records(source: Path) -> list[CaptionedImage]:
-    """One record a row, all for evaluation; raises `ValueError` for a file with other columns."""
+    """Return one record for each row, all in the test split. Raises `ValueError` for a file with other columns."""
     try:
         table = pd.read_csv(source, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False, dtype=str)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Pictures where they lie, in folders or in tar shards: read as RGB, resized and cropped to a square when they are needed."""
+"""Pictures in folders or tar shards: read as RGB, resized and cropped to a square only when they are needed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 class Pictures(Sequence[Image.Image]):
-    """RGB images of a list of paths, each read when it is asked for: 50 k of them at 512² would take 39 GB.
+    """A sequence of RGB images, given by their paths. Each is read when it is asked for: 50 k of them at 512² would take 39 GB.
 
-    `size` is the side of the square that each is resized and centre-cropped to; None = as it is.
+    `size` is the side of the square that each image is resized and centre-cropped to. None leaves images as they are.
     """
 
     def __init__(self, paths: list[str], size: int | None = None) -> None:
@@ -27,7 +27,7 @@ class Pictures(Sequence[Image.Image]):
 
     @classmethod
     def of(cls, folder: Path, prompt_ids: list[str]) -> Pictures:
-        """`images/{prompt_id}.png` of samples, and of a data set that draws its own pictures."""
+        """Return the pictures `images/{prompt_id}.png` of a sample folder, or of a data set that draws its own pictures."""
         return cls([str(folder / "images" / f"{prompt_id}.png") for prompt_id in prompt_ids])
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class Pictures(Sequence[Image.Image]):
 
 
 def read_rgb(path: Path) -> Image.Image:
-    """An image file or tar member as RGB, upright, transparency on white."""
+    """Read an image file or tar member as RGB: upright, with transparency on white."""
     shard, member = in_shard(path)
     data = io.BytesIO(read_member(shard, member)) if shard else path
     with Image.open(data) as image:
@@ -53,26 +53,26 @@ def read_rgb(path: Path) -> Image.Image:
 
 
 def rgb(image: Image.Image) -> Image.Image:
-    """RGB, turned as its EXIF data says, transparency on white."""
+    """Convert to RGB: turned as the EXIF data say, with transparency on white."""
     upright = ImageOps.exif_transpose(image)
     return on_white(upright) if upright.has_transparency_data else upright.convert("RGB")
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """An image with alpha as RGB on white."""
+    """Put an image with alpha on white, as RGB."""
     art = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", art.size, "white"), art).convert("RGB")
 
 
 def in_shard(path: Path) -> tuple[Path | None, str]:
-    """`a/00000.tar/b/1.jpg` -> `a/00000.tar`, `b/1.jpg`; a plain file is in no shard."""
+    """Split `a/00000.tar/b/1.jpg` into `a/00000.tar` and `b/1.jpg`. For a plain file the shard is None."""
     shard = next((parent for parent in path.parents if parent.suffix == ".tar"), None)
     return shard, str(path.relative_to(shard)) if shard else ""
 
 
 @lru_cache(maxsize=64)
 def members_of(shard: Path) -> dict[str, tuple[int, int]]:
-    """Where each file of an uncompressed tar starts and how long it is, in bytes."""
+    """Return where each file of an uncompressed tar starts and how long it is, in bytes."""
     try:
         with tarfile.open(shard, "r:") as tar:
             return {member.name: (member.offset_data, member.size) for member in tar if member.isfile()}
@@ -81,7 +81,7 @@ def members_of(shard: Path) -> dict[str, tuple[int, int]]:
 
 
 def read_member(shard: Path, member: str) -> bytes:
-    """The content of one file of a tar."""
+    """Return the content of one file of a tar."""
     start, size = members_of(shard)[member]
     with shard.open("rb") as file:
         file.seek(start)

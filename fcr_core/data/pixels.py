@@ -1,4 +1,4 @@
-"""PIL images as tensors, and a long list in batches."""
+"""Turn PIL images into tensors, and cut a long list into batches."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from PIL import Image
 
 
 def to_pixels(images: Sequence[Image.Image]) -> torch.Tensor:
-    """RGB images of one size -> float (B, 3, H, W) in -1..1."""
+    """Turn RGB images of one size into floats (B, 3, H, W) in -1..1."""
     array = np.stack([np.asarray(image, dtype=np.float32) for image in images])
     return torch.from_numpy(array / 127.5 - 1).permute(0, 3, 1, 2).contiguous()
 
 
 def slices(count: int, size: int) -> list[slice]:
-    """Slices of `size` that cover `range(count)` in order; the last may be shorter."""
+    """Return slices of `size` that cover `range(count)` in order. The last may be shorter.
+
+    >>> slices(5, 2)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]

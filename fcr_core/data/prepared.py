@@ -1,4 +1,4 @@
-"""A data set on disk in the one form every stage reads: `prompts.parquet`, and images as PNG or where they already lie."""
+"""A data set on disk, in the form that every stage reads: `prompts.parquet`, and images as PNG or where they already lie."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ log = logging.getLogger(__name__)
 
 
 def prepare(records: list[CaptionedImage], folder: Path, name: str, size: int | None = None) -> None:
-    """Write the records: columns `prompt_id`, `prompt`, `concept`, `split`.
+    """Write the records to `prompts.parquet`, with the columns `prompt_id`, `prompt`, `concept`, `split`.
 
-    Pictures that the set makes itself become `images/{prompt_id}.png`. Others are not copied: the column `image` says where each
-    lies (missing = the prompt has none) and `size` to what side it is cropped when it is read.
+    Pictures that the data set makes itself become `images/{prompt_id}.png`. Other images are not copied. For these the column
+    `image` holds each path (missing = the prompt has no image), and `size` is the side that the image is cropped to when it is
+    read.
 
     Raises `ValueError` when images that are not copied come without a size.
     """
@@ -42,25 +43,25 @@ def prepare(records: list[CaptionedImage], folder: Path, name: str, size: int | 
 
 
 def prompts_of(folder: Path, split: str) -> pd.DataFrame:
-    """The rows of one split, in the data set's order."""
+    """Return the rows of one split, in the order of the data set."""
     table = pd.read_parquet(folder / "prompts.parquet")
     return table[table["split"] == split].reset_index(drop=True)
 
 
 def hashed(ids: pd.Series) -> pd.Series:
-    """SHA-256 of each id: sorted by it, prompts have an order that neither their theme nor their file decides."""
+    """Return the SHA-256 of each id. Prompts sorted by it have an order that depends neither on theme nor on file."""
     return ids.map(lambda prompt_id: hashlib.sha256(prompt_id.encode()).hexdigest())
 
 
 def one_a_concept(table: pd.DataFrame) -> pd.DataFrame:
-    """One row of each concept, in the order of their hashed ids."""
+    """Return one row of each concept, in the order of their hashed ids."""
     return table.sort_values("prompt_id", key=hashed).drop_duplicates("concept")
 
 
 def balanced(table: pd.DataFrame, count: int) -> pd.DataFrame:
-    """`count` rows, as equally many of each concept as there are, chosen by a hash of their id; in the table's order.
+    """Choose `count` rows, spread over the concepts as evenly as possible, by a hash of their id. The order of the table is kept.
 
-    Raises `ValueError` when the table has fewer.
+    Raises `ValueError` when the table has fewer rows.
     """
     if len(table) < count:
         raise ValueError(f"config key train_images = {count}: the training split has only {len(table)} images")
@@ -71,7 +72,7 @@ def balanced(table: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def images_of(folder: Path, prompt_ids: list[str]) -> Pictures:
-    """RGB images of the given prompts, in their order; raises `ValueError` for a prompt that has none."""
+    """Return the RGB images of the given prompts, in their order. Raises `ValueError` for a prompt that has none."""
     table = pd.read_parquet(folder / "prompts.parquet").set_index("prompt_id")
     if "image" not in table:
         return Pictures.of(folder, prompt_ids)

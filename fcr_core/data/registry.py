@@ -1,4 +1,4 @@
-"""The record every data set yields, the registry of data sets, and the split by concept."""
+"""The registry of data sets, the record that each of them yields, and the train/test split by concept."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ TEST_SHARE = 0.15
 class CaptionedImage:
     """One prompt, and the image that it describes if there is one.
 
-    `prompt_id` names the pair for good (file names, noise seeds); `concept` is what a split never divides. `path` is a file, or a
-    member of a tar (`shards/00000.tar/000000123.jpg`). `read` makes the picture that is kept; without it the file stays where it
-    lies. `official_split` is that of the data set's authors, where they made one.
+    Args:
+        prompt_id: names the pair for good, in file names and noise seeds.
+        concept: a group that a split never divides.
+        path: a file, or a member of a tar (`shards/00000.tar/000000123.jpg`).
+        read: makes the picture that is kept. Without it the file stays where it lies.
+        official_split: the split of the data set's authors, if they made one.
     """
 
     prompt_id: str
@@ -33,14 +36,14 @@ class CaptionedImage:
 
     @property
     def split(self) -> str:
-        """`"train"` or `"test"`: the official one, or by a hash of the concept, so that it does not move when the set grows."""
+        """`"train"` or `"test"`: the official split, or else one by a hash of the concept, so it is stable when the set grows."""
         if self.official_split:
             return self.official_split
         digest = hashlib.sha256(self.concept.encode()).digest()
         return "test" if int.from_bytes(digest[:8], "big") < TEST_SHARE * 2**64 else "train"
 
     def image(self, size: int | None = None) -> Image.Image:
-        """The picture that `read` makes: RGB, `size` pixels a side or at the data set's own size."""
+        """Return the picture that `read` makes: RGB, `size` pixels a side or at the data set's own size."""
         if self.read is None or self.path is None:
             raise ValueError(f"prompt {self.prompt_id}: the data set makes no picture of its own")
         return self.read(self.path, size)
@@ -48,8 +51,9 @@ class CaptionedImage:
 
 @dataclass(frozen=True)
 class DataSet:
-    """One entry adds a data set: a module of this package with a function `records() -> list[CaptionedImage]` or, where it reads
-    files that the user has, `records(source: Path)`.
+    """An entry of the registry. It names a module of this package with a function `records() -> list[CaptionedImage]`.
+
+    If the module reads files that the user has, the function is `records(source: Path)`.
 
     Args:
         name: of the module and in the configuration.
@@ -96,14 +100,14 @@ DATASETS = {
 
 
 def load(name: str, split: str | None = None, source: Path | None = None) -> list[CaptionedImage]:
-    """All records of a data set in a fixed order, or those of one split (`"train"`, `"test"`).
+    """Return all records of a data set in a fixed order, or those of one split (`"train"`, `"test"`).
+
+    `source` is the user's file or folder of a data set that is in no package (`docs/data.md`).
 
     >>> len(load("twemoji", "train")) > 5 * len(load("twemoji", "test"))
     True
 
-    `source` is the file or folder that the user has of a set that is in no package (`docs/data.md`).
-
-    Raises `ValueError` for a name that is not registered, a source that is missing or not the official one, and a repeated id.
+    Raises `ValueError` for an unknown name, for a source that is missing or not the official one, and for a repeated id.
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: expected one of {sorted(DATASETS)}")

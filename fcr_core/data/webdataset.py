@@ -1,4 +1,4 @@
-"""A folder of webdataset shards (`00000.tar`, ...): image, caption and metadata of a sample share their name."""
+"""A folder of webdataset shards (`00000.tar`, ...). The image, caption and metadata of a sample share their name."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from fcr_core.data.registry import CaptionedImage
 
 
 def records(source: Path, official_split: str | None = None) -> list[CaptionedImage]:
-    """One record a sample with a caption, in the order of the shards, split by hash.
+    """Return one record for each sample that has a caption, in the order of the shards.
 
-    The caption is that of `.txt`, or `caption` in `.json`. Images stay in their shards.
+    The caption is that of `.txt`, or else `caption` in `.json`. Images stay in their shards. Samples are split by hash unless
+    `official_split` is given.
 
     Raises `ValueError` for a folder without shards, and for a shard without a captioned image.
     """

@@ -104,15 +104,21 @@ def role_of(model: Model, sampler: Sampler, config: Mapping[str, Any]) -> Role:
     return "fcr" if any(fields.get(term) for term in ("lam", "decoding", "preserve")) else "control"
 
 
-def rows_of(config: Mapping[str, Any], experiment: str) -> list[Row]:
-    """The rows of an experiment, every product of lists multiplied out, setting by setting; of equal ones the first."""
+def given_rows(config: Mapping[str, Any], experiment: str) -> list[RowOfConfig]:
+    """The rows of an experiment as the configuration writes them, every product of lists multiplied out, setting by setting."""
     fields = config["experiments"][experiment]
     axes = {"backbone": fields["backbones"], "dataset": fields["datasets"], "scenario": fields["scenarios"]}
     given: list[RowOfConfig] = []
     for index, row in enumerate(fields["rows"]):
         given += expanded(axes | ({} if row == "uncached" else row), f"experiments.{experiment}.rows[{index}]", config)
-    given.sort(key=lambda row: [axes[axis].index(value) if (value := row.fields[axis]) in axes[axis] else 99 for axis in axes])
-    rows = list({row.cell: row for each in given for row in [Row.from_config(each, config)]}.values())
+    place = {axis: {value: i for i, value in enumerate(values)} for axis, values in axes.items()}
+    return sorted(given, key=lambda row: [place[axis].get(row.fields[axis], len(place[axis])) for axis in axes])
+
+
+def rows_of(config: Mapping[str, Any], experiment: str) -> list[Row]:
+    """The rows of an experiment; of equal ones the first."""
+    rows = list({row.cell: row for given in given_rows(config, experiment) for row in [Row.from_config(given, config)]}.values())
+    fields = config["experiments"][experiment]
     return list(with_rivals(with_places(rows), fields.get("goal"), fields.get("control")))
 
 

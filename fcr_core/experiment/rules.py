@@ -2,142 +2,166 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from fcr_core.data.registry import NEEDS_SOURCE, PACKAGED, WITHOUT_IMAGES
-from fcr_core.experiment.recipe import Recipe
-from fcr_core.experiment.rows import (
-    CONTROL,
-    TRAINING,
-    ablated_recipes,
-    cell_plans,
-    fine_tunes_of,
-    lambda_name,
-    quality_goal,
-    recipe_rows_of,
-)
+from fcr_core.backbones.registry import BACKBONES
+from fcr_core.data.registry import DATASETS
+from fcr_core.experiment.backbone_settings import BackboneSettings
+from fcr_core.experiment.config_error import ConfigError, require
+from fcr_core.experiment.experiment import Experiment, experiments_of
+from fcr_core.experiment.fine_tune import FineTune
+from fcr_core.experiment.row import fine_tune_of
+from fcr_core.experiment.sampler import SOLVERS
+from fcr_core.features.registry import EXTRACTORS, IMAGE_TEXT_SPACES
 from fcr_core.metrics.metric import metrics_of
-
-# Extractors that were trained to tell classes, and so give logits beside pooled features.
-CLASSIFIERS = ("effnet", "inception")
-# Metrics of sets that are measured in the space of the image-text score, not on the features of `metrics.extractor`.
-IN_IMAGE_TEXT_SPACE = ("cmmd", "joint_precision_recall")
+from fcr_core.metrics.registry import SETS
 
 
-class ConfigError(ValueError):
-    """A configuration that cannot be run; the message is one line."""
+def check_backbones(config: Mapping[str, Any]) -> None:
+    """Backbones are registered, their folders are there, and their data sets are configured."""
+    for name, entry in config["backbones"].items():
+        like, at = entry.get("like", name), f"backbones.{name}"
+        key = f"{at}.like" if "like" in entry else at
+        require(key, like, like in BACKBONES, f"must be one of {sorted(BACKBONES)}; `like` names the registered one")
+        for part in ("source", "adapter"):
+            folder = entry.get(part)
+            require(f"{at}.{part}", folder, folder is None or Path(folder).is_dir(), "no such folder")
+        for part in ("train", "search"):
+            dataset = entry.get(part, entry["train"])
+            require(f"{at}.{part}", dataset, dataset in config["datasets"], f"add {dataset} to datasets")
 
 
-def require(key: str, value: Any, holds: bool, allowed: str) -> None:
-    """Raise `ConfigError` unless it holds."""
-    if not holds:
-        raise ConfigError(f"config key {key} = {value!r}: {allowed}")
+def check_datasets(config: Mapping[str, Any]) -> None:
+    """Data sets are registered, those of the user have files, and none has more prompts than there are."""
+    searched = {BackboneSettings.from_config(config, name).search for name in config["backbones"]}
+    for name, entry in config["datasets"].items():
+        at = f"datasets.{name}"
+        require(at, entry, name in DATASETS, f"must be one of {sorted(DATASETS)}")
+        dataset = DATASETS[name]
+        reads = dataset.reads != "package" or "source" not in entry
+        require(f"{at}.source", entry.get("source"), reads, "it comes with a package and reads no files")
+        has_source = dataset.reads != "files" or "source" in entry
+        require(at, entry, has_source, f"set {at}.source to the files that docs/data.md names")
+        require(at, entry, name != "laion" or "download" in entry, f"set {at}.download: which images, and how many")
+        prompts = entry.get("prompts")
+        if prompts is None or dataset.prompts is None:
+            continue
+        beside = config["key_search"]["prompts"] if name in searched else 0
+        there = f"{name} has {dataset.prompts} held-out concepts" + f", and key_search takes {beside} others" * bool(beside)
+        require(f"{at}.prompts", prompts, prompts + beside <= dataset.prompts, f"{there}: at most {dataset.prompts - beside}")
 
 
-def check_data(data: dict[str, Any], datasets: list[str]) -> None:
-    """Data sets are known, and those that are in no package have a source."""
-    sources = data.get("sources", {})
-    for name in sources:
-        require(f"data.sources.{name}", sources[name], name in datasets and name not in PACKAGED, "no data set that reads files")
-    for key in ("train", "eval"):
-        name = data[key]
-        require(f"data.{key}", name, name in datasets, f"must be one of {datasets}")
-        require(f"data.{key}", name, name not in WITHOUT_IMAGES, "has prompts alone, and its images are needed: take another set")
-        has_source = name in sources or name not in NEEDS_SOURCE
-        require(f"data.{key}", name, has_source, f"set data.sources.{name} to the files that docs/data.md names")
-        require(f"data.{key}", name, name != "laion" or "laion" in data, "set data.laion: which images, and how many")
-
-
-def check_metrics(section: dict[str, Any]) -> None:
-    """The extractor gives what the metrics of sets are computed from."""
-    extractor = section["extractor"]
-    if extractor in CLASSIFIERS:
-        return  # and no metric need be imported
+def check_metrics(section: Mapping[str, Any]) -> None:
+    """Names are registered, and the extractor gives what the metrics of sets are computed from."""
+    extractor, space = section["extractor"], section["image_text"]
+    judges = sorted(name for name, network in EXTRACTORS.items() if "pool" in network.arrays)
+    require("metrics.extractor", extractor, extractor in judges, f"must be one of {judges}")
+    require("metrics.image_text", space, space in IMAGE_TEXT_SPACES, f"must be one of {list(IMAGE_TEXT_SPACES)}")
+    for name, file in section.get("weights", {}).items():
+        known = f"unknown key; allowed here: {', '.join(sorted(EXTRACTORS))}"
+        require(f"metrics.weights.{name}", file, name in EXTRACTORS, known)
     for i, name in enumerate(section["sets"]):
-        needs = metrics_of(import_module(f"fcr_core.metrics.{name}"))[0].needs
-        allowed = f"needs {needs}, which metrics.extractor = {extractor!r} does not give: {' and '.join(CLASSIFIERS)} do"
-        require(f"metrics.sets[{i}]", name, needs != "logits", allowed)
+        require(f"metrics.sets[{i}]", name, name in SETS, f"must be one of {list(SETS)}")
+        metric = metrics_of(SETS[name])[0]
+        able = [other for other, network in EXTRACTORS.items() if metric.needs in network.arrays]
+        allowed = f"needs {metric.needs}, which metrics.extractor = {extractor!r} does not give: {' and '.join(able)} do"
+        require(f"metrics.sets[{i}]", name, metric.in_image_text_space or extractor in able, allowed)
 
 
-def check_numbers(config: dict[str, Any]) -> None:
-    """No stride beyond the last step, shards of whole batches, and processes that share out the batches of a step evenly."""
-    steps = config["sampling"]["steps"]
-    for section, key in (("sampling", "strides"), ("sampling", "fcr_strides"), ("plane", "strides")):
-        for i, stride in enumerate(config[section][key]):
-            require(f"{section}.{key}[{i}]", stride, stride <= steps, f"must be at most sampling.steps = {steps}")
-    shard, batch = config["sampling"].get("shard"), config["sampling"]["batch"]
+def check_sampling(config: Mapping[str, Any]) -> None:
+    """The default solver is known, and shards are of whole batches."""
+    sampling = config["sampling"]
+    scheduler, shard, batch = sampling["scheduler"], sampling.get("shard"), sampling["batch"]
+    require("sampling.scheduler", scheduler, scheduler in SOLVERS, f"must be one of {sorted(SOLVERS)}")
     require("sampling.shard", shard, not shard or shard % batch == 0, f"must be a multiple of sampling.batch = {batch}")
-    gpus = config["finetune"].get("gpus", 1)
-    for name, tune in fine_tunes_of(config).items():
-        accumulate = tune.training.get("accumulate", 1)
-        require("finetune.gpus", gpus, accumulate % gpus == 0, f"must divide the accumulate of {name}, {accumulate}")
+    for i, name in enumerate(config["run"]):
+        require(f"run[{i}]", name, bool(config["experiments"].get(name)), "must be a name from experiments")
 
 
-def check_prompts(config: dict[str, Any]) -> None:
+def check_places(config: Mapping[str, Any], name: str) -> None:
+    """The backbones, data sets and scenarios of an experiment are configured, and its data sets can be evaluated."""
+    experiment, at = config["experiments"][name], f"experiments.{name}"
+    single = {"backbones": "backbone", "datasets": "dataset", "scenarios": "scenario"}
+    for section, field in single.items():
+        named = [(f"{at}.{section}[{i}]", value) for i, value in enumerate(experiment[section])]
+        for index, row in enumerate(experiment["rows"]):
+            own = row.get(field, []) if isinstance(row, dict) else []
+            named += [(f"{at}.rows[{index}].{field}", value) for value in (own if isinstance(own, list) else [own])]
+        for key, value in named:
+            require(key, value, value in config[section], f"must be a name from {section}")
+            if section == "datasets":
+                require(
+                    key, value, "prompts" in config["datasets"][value], f"set datasets.{value}.prompts: how many are evaluated"
+                )
+                require(key, value, DATASETS[value].has_images, "has prompts alone, and its images are needed: take another set")
+
+
+def check_experiments(config: Mapping[str, Any]) -> None:
+    """Every experiment holds what its rows are compared with, asks for no more prompts than there are, and trains what it can."""
+    for name, experiment in experiments_of(config).items():
+        check_goal(experiment)
+        check_prompts(config, name, experiment)
+        for model in experiment.models:
+            if model.recipe is not None:
+                tune = fine_tune_of(config, model)
+                check_fine_tune(config, tune, BackboneSettings.from_config(config, model.backbone))
+
+
+def check_goal(experiment: Experiment) -> None:
+    """The goal is a row on every backbone and setting, since all differences and speed-ups are against it."""
+    at, goal = f"experiments.{experiment.name}", experiment.goal
+    for row in experiment.rows:
+        where = f"{row.cell.model.backbone} and {row.cell.setting.path}"
+        require(f"{at}.goal", goal, goal is None or row.goal is not None, f"add a row with this sampler on {where}")
+    for backbone in experiment.backbones if experiment.cost else []:
+        rows = experiment.of_backbone(backbone)
+        base = any(row.cell.sampler == row.base.sampler for row in rows)
+        require(f"{at}.rows", backbone, base, "add the row `uncached`: every speed-up is also against it")
+
+
+def check_prompts(config: Mapping[str, Any], name: str, experiment: Experiment) -> None:
     """Nothing takes more prompts than are chosen for evaluation: it would get fewer than it says."""
-    prompts, drawn = config["data"]["prompts"], config["plane"]["prompts"]
-    asked = {
-        "sampling.twin_prompts": config["sampling"]["twin_prompts"],
-        "metrics.variance_images": config["metrics"]["variance_images"],
-        "ablations.prompts": config["ablations"]["prompts"],
-        "plane.prompts": drawn,
-    }
-    for section in ("efficiency", "recipe_table"):
-        asked |= {f"{section}.batches[{i}]": batch for i, batch in enumerate(config[section]["batches"])}
-    for key, count in asked.items():
-        require(key, count, count <= prompts, f"must be at most data.prompts = {prompts}")
-    batch = config["plane"]["batch"]
-    require("plane.batch", batch, batch <= drawn, f"must be at most plane.prompts = {drawn}")
+    at, given = f"experiments.{name}", config["experiments"][name]
+    for setting in experiment.settings:
+        there = config["datasets"][setting.dataset]["prompts"]
+        asked = {f"{at}.prompts": given.get("prompts", 0), f"{at}.twin_prompts": given.get("twin_prompts", 0)}
+        asked |= {"sampling.twin_prompts": config["sampling"]["twin_prompts"]}
+        if "variance" in experiment.measures:
+            asked |= {"metrics.variance_images": config["metrics"]["variance_images"]}
+        if experiment.cost:
+            asked |= {f"{at}.cost.batches[{i}]": batch for i, batch in enumerate(experiment.cost.batches)}
+        for key, count in asked.items():
+            require(key, count, count <= there, f"must be at most datasets.{setting.dataset}.prompts = {there}")
+    if experiment.cost:
+        shown, batches = experiment.cost.shown, list(experiment.cost.batches)
+        require(f"{at}.cost.shown", shown, shown in batches, f"must be one of {at}.cost.batches = {batches}")
 
 
-def check_plane(plane: dict[str, Any]) -> None:
-    """The point that others are compared with is on the plane."""
-    goal = f"FD-{plane['strides'][0]}"
-    for key, plain in (("cuts", 0), ("nodes", "all"), ("reuse", "hold")):
-        require(f"plane.{key}", plane[key], plain in plane[key], f"must contain {plain}: others are compared with {goal}")
-
-
-def check_tables(config: dict[str, Any]) -> None:
-    """Rows and cells have recipes that exist and strides that fit, and what each table compares with is in it."""
-    steps, tunes = config["sampling"]["steps"], fine_tunes_of(config)
-    for section, key in (("ablations", "plans"), ("recipe_table", "rows")):
-        for i, row in enumerate(config[section][key]):
-            at, recipe = f"{section}.{key}[{i}]", row.get("recipe")
-            for field in row.keys() & {"stride", "keys"}:
-                require(f"{at}.{field}", row[field], row[field] <= steps, f"must be at most sampling.steps = {steps}")
-            require(f"{at}.recipe", recipe, recipe is None or recipe in tunes, "must be a name from recipes")
-    goal, stride = quality_goal(config), config["sampling"]["strides"][0]
-    judged = f"add a row {{stride: {stride}}} to recipe_table.rows: {goal} is what its other rows are judged against"
-    require("sampling.strides[0]", stride, goal in recipe_rows_of(config, tunes), judged)
-    plans = config["ablations"]["plans"]
-    two = len(cell_plans(config)) > 1
-    require("ablations.plans", plans, two, "needs two different samplers: the recipes are compared at the second")
-
-
-def check_recipes(config: dict[str, Any]) -> None:
-    """Recipes have names of their own, those of the ablation grid exist with their control, and all that are used make sense."""
-    taken = {"base", *(f"lambda{lambda_name(lam)}" for lam in config["finetune"]["lambdas"])}
-    for name, fields in config["recipes"].items():
-        own = "choose another name: the base model or a λ of finetune.lambdas has this one"
-        require(f"recipes.{name}", fields, name not in taken, own)
-    ablated = ablated_recipes(config)
-    for i, name in enumerate(ablated):
-        require(f"ablations.recipes[{i}]", name, name in config["recipes"], "must be a name from recipes")
-    named = config["ablations"]["recipes"]
-    require("ablations.recipes", named, CONTROL in ablated, f"needs the recipe {CONTROL}: the others are compared with it")
-    used = {*ablated, *(row.get("recipe") for row in config["recipe_table"]["rows"])}
-    for name in used & config["recipes"].keys():
-        fields = {key: value for key, value in config["recipes"][name].items() if key not in TRAINING}
-        check_recipe(name, fields, config["sampling"]["steps"])
-
-
-def check_recipe(name: str, fields: dict[str, Any], steps: int) -> None:
-    """The recipe trains something, and its groups are no longer than the sampler's run."""
+def check_fine_tune(config: Mapping[str, Any], tune: FineTune, backbone: BackboneSettings) -> None:
+    """The recipe makes sense, its groups are no longer than the sampler's run, and the backbone can learn it."""
+    at, steps = f"recipes.{tune.name}", config["sampling"]["steps"]
     try:
-        recipe = Recipe(**fields)
+        recipe = tune.parsed
     except ValueError as error:
-        raise ConfigError(f"config key recipes.{name}: {error}") from None
+        raise ConfigError(f"config key {at}: {error}") from None
     in_groups = recipe.times == "groups" or recipe.needs_trajectories
     fits = not in_groups or 2 <= recipe.stride <= steps
-    require(f"recipes.{name}.stride", recipe.stride, fits, f"must be 2 to sampling.steps = {steps}: its pairs are of such groups")
+    require(f"{at}.stride", recipe.stride, fits, f"must be 2 to sampling.steps = {steps}: its pairs are of such groups")
+    predicts = prediction_type(backbone)
+    learns = not (recipe.needs_trajectories or tune.validated) or predicts == "epsilon"
+    require(
+        at, tune.recipe, learns, f"needs trajectories, which a backbone that predicts {predicts} ({backbone.name}) does not have"
+    )
+    gpus, accumulate = config["finetune"].get("gpus", 1), tune.training.get("accumulate", 1)
+    require("finetune.gpus", gpus, accumulate % gpus == 0, f"must divide the accumulate of {tune.name}, {accumulate}")
+
+
+def prediction_type(backbone: BackboneSettings) -> str:
+    """What the UNet predicts: as its folder says, where there is one, else as the registry does."""
+    file = Path(backbone.location.split("+")[0]) / "scheduler" / "scheduler_config.json"
+    if file.exists():
+        return json.loads(file.read_text()).get("prediction_type", "epsilon")
+    return backbone.registered.objective

@@ -1,6 +1,6 @@
 """CLIP by open_clip: image and text embeddings for CLIPScore and CMMD.
 
-The default is the field's reference, ViT-g/14 (as in BK-SDM and DeepCache): not the text encoder that SD v1 itself reads.
+The default is the field's reference, ViT-g/14 (as in BK-SDM and DeepCache). It is not the text encoder that SD v1 itself uses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TAG = "laion2b_s34b_b88k"
 
 
 class Clip:
-    """`image` (B, d) and `texts` (N, d), in one space, not normalised."""
+    """CLIP: `image` (B, d) and `texts` (N, d), in one space, not normalised."""
 
     name = "clip"
 
@@ -36,7 +36,7 @@ class Clip:
         self.resize = f"open_clip {used['resize_mode']} {used['size']}: PIL {used['interpolation']} with antialias, uint8"
 
     def preprocess(self, images: list[Image.Image]) -> torch.Tensor:
-        """RGB images -> (B, 3, H, W), normalised as the weights were trained."""
+        """Turn RGB images into (B, 3, H, W), normalised as the weights were trained."""
         return torch.stack([self.transform(image) for image in images])
 
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -47,9 +47,9 @@ class Clip:
 
 
 def load(weights: str | None = None, device: str = "cpu", model: str = MODEL, tag: str | None = TAG) -> Clip:
-    """The architecture `model` with the weights that open_clip publishes as `tag`, from the file `weights` or the hub.
+    """Load the architecture `model` with the weights that open_clip publishes as `tag`, from the file `weights` or the hub.
 
-    `tag=None` is for a file that open_clip does not list. Raises `ValueError` when model and tag do not fit.
+    Pass `tag=None` for a file that open_clip does not list. Raises `ValueError` if model and tag do not fit.
     """
     published = tag_config(model, tag) if tag else {}
     if weights is None:
@@ -60,10 +60,10 @@ def load(weights: str | None = None, device: str = "cpu", model: str = MODEL, ta
 
 
 def tag_config(model: str, tag: str) -> dict:
-    """What open_clip knows of the weights `tag`.
+    """Look up open_clip's configuration of the weights `tag`.
 
-    Raises `ValueError` when they were trained with another activation than `model` has: open_clip only warns of that, and its
-    features are then wrong.
+    Raises `ValueError` if they were trained with another activation than `model` has. open_clip only warns, and its features
+    are then wrong.
     """
     from open_clip import get_model_config, get_pretrained_cfg, list_pretrained_models_by_tag
 

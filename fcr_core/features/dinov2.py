@@ -1,6 +1,6 @@
-"""DINOv2 (Oquab et al., arXiv 2304.07193): the CLS token, for the Fréchet distance that agrees best with raters.
+"""DINOv2 (Oquab et al., arXiv 2304.07193): the CLS token, for the Fréchet distance that agrees best with human raters.
 
-Stein et al. (NeurIPS 2023, arXiv 2306.04675) take ViT-L/14.
+Stein et al. (NeurIPS 2023, arXiv 2306.04675) measured this, with ViT-L/14.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FILE = "model.safetensors"
 
 
 class Dinov2:
-    """`pool` (B, d): the CLS token after the last layer norm, d = 1024 for ViT-L."""
+    """DINOv2: `pool` (B, d) is the CLS token after the last layer norm, d = 1024 for ViT-L."""
 
     name = "dinov2"
 
@@ -34,7 +34,7 @@ class Dinov2:
         self.resize = f"PIL {kernel} with antialias, uint8, shortest edge {size}, centre crop {crop['width']}x{crop['height']}"
 
     def preprocess(self, images: list[Image.Image]) -> torch.Tensor:
-        """RGB images -> (B, 3, H, W), normalised as the folder's `preprocessor_config.json` says."""
+        """Turn RGB images into (B, 3, H, W), normalised as the folder's `preprocessor_config.json` says."""
         return self.processor(images, return_tensors="pt")["pixel_values"]
 
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -42,12 +42,12 @@ class Dinov2:
 
 
 def load(weights: str | None = None, device: str = "cpu") -> Extractor:
-    """The network in a folder of `save_pretrained`, or that of a hub id, `id[@revision]`."""
+    """Load the network from a folder of `save_pretrained`, or from a hub id, `id[@revision]`."""
     return Dinov2(folder_of(Repository.parse(weights) if weights else MODEL), device)
 
 
 def folder_of(weights: Repository) -> Path:
-    """The folder itself, or the hub's cached copy; raises `ValueError` when there is neither."""
+    """Find the folder itself, or the hub's cached copy. Raises `ValueError` if there is neither."""
     if Path(weights.source).is_dir():
         return Path(weights.source)
     files = ["config.json", "preprocessor_config.json", FILE]

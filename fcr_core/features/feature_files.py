@@ -1,4 +1,4 @@
-"""Feature files: rows with the prompts and seeds they belong to, the network they are of, and a checksum over all of it."""
+"""Feature files: rows with their prompts and seeds, the network that made them, and a checksum over all of it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from fcr_core.jobs.files import replacing
 class FeatureTable:
     """Rows of one network, aligned with `prompt_ids`.
 
-    `arrays`: by kind ("pool", "logits", "image") (seeds, prompts, d), or (prompts, d) for real images, which have no `seeds`.
-    `record`: the network (`fcr_core.features.extractor.record_of`). Raises `ValueError` for arrays of other lengths.
+    `arrays`, by kind ("pool", "logits", "image"): (seeds, prompts, d), or (prompts, d) for real images, which have no `seeds`.
+    `record` names the network (`fcr_core.features.extractor.record_of`). Raises `ValueError` for arrays of other lengths.
     """
 
     prompt_ids: list[str]
@@ -52,12 +52,12 @@ class FeatureTable:
 
 
 def rows_of(seeds: Sequence[int], prompt_ids: Sequence[str]) -> tuple[int, ...]:
-    """The leading axes of an array."""
+    """Return the leading axes that an array must have."""
     return (len(seeds), len(prompt_ids)) if seeds else (len(prompt_ids),)
 
 
 def write(path: Path, table: FeatureTable) -> None:
-    """Equal tables make equal bytes."""
+    """Write the table; equal tables make equal bytes."""
     record = json.dumps(table.record | {"rows_sha256": table.checksum}, sort_keys=True)
     index: dict[str, Any] = {
         "prompt_id": np.array(table.prompt_ids),
@@ -74,10 +74,10 @@ def read(
     seeds: list[int] | None = None,
     record: dict[str, str] | None = None,
 ) -> FeatureTable:
-    """The features in `path`; where the caller names prompts, seeds or the network, of exactly those in that order.
+    """Read the features in `path`; if the caller names prompts, seeds or the network, the file must have exactly these, in order.
 
-    Raises `ValueError`, in one line with the file's name, for a file that is not whole, whose rows are not those that were
-    written, or that is not what the caller expects.
+    Raises `ValueError`, in one line with the file's name, for a file that is not whole, that was changed after it was written,
+    or that is not what the caller expects.
     """
     table, checksum = _load(path)
     if table.checksum != checksum:
@@ -95,7 +95,7 @@ def read(
 
 
 def _load(path: Path) -> tuple[FeatureTable, str]:
-    """The table as the file has it, and the checksum it was written with."""
+    """Load the table as it is in the file, and the checksum it was written with."""
     try:
         with np.load(path) as file:
             arrays = dict(file)
@@ -109,9 +109,9 @@ def _load(path: Path) -> tuple[FeatureTable, str]:
 
 
 def merge(shards: Sequence[FeatureTable], prompt_ids: list[str], seeds: Sequence[int] = ()) -> FeatureTable:
-    """One table from shards in any order and of any size, its rows in the order of `prompt_ids` and `seeds`.
+    """Merge shards in any order and of any size into one table, with rows in the order of `prompt_ids` and `seeds`.
 
-    Raises `ValueError` when a row is missing or there twice, or when the shards are of different networks.
+    Raises `ValueError` if a row is missing or occurs twice, or if the shards come from different networks.
     """
     record = shards[0].record
     if any(shard.record != record for shard in shards):
@@ -133,7 +133,7 @@ def merge(shards: Sequence[FeatureTable], prompt_ids: list[str], seeds: Sequence
 
 
 def _places(shard: FeatureTable, prompt_ids: list[str], seeds: Sequence[int]) -> tuple[np.ndarray, ...]:
-    """Where the shard's rows belong in a table of these prompts and seeds."""
+    """Find the places of the shard's rows in a table of these prompts and seeds."""
     columns = _positions("prompt", shard.prompt_ids, prompt_ids)
     return np.ix_(_positions("seed", shard.seeds, seeds), columns) if seeds else (columns,)
 

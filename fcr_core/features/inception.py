@@ -1,7 +1,7 @@
 """clean-fid's Inception-v3: the network and the resize behind FID, KID and the Inception Score (Parmar et al., CVPR 2022).
 
-The weights are NVIDIA's TorchScript translation of Google's `inception-2015-12-05`. clean-fid would download them to /tmp and
-trust whatever lies there; here the file is an input, known by its checksum.
+The weights are NVIDIA's TorchScript translation of Google's `inception-2015-12-05`. clean-fid downloads them to /tmp and trusts
+what is there. Here the file is an input, and its checksum is verified.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from fcr_core.features.extractor import Extractor, checked_weights
 
 FILE = "inception-2015-12-05.pt"
 URL = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{FILE}"
-# Of the 95,607,719 bytes at `URL`; k-diffusion checks the same digest.
+# The file at `URL` has 95,607,719 bytes; k-diffusion checks the same digest.
 SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 
 
 class Inception:
-    """`pool` (B, 2048) as clean-fid's mode "clean" has it, and `logits` (B, 1008) for the Inception Score."""
+    """Inception-v3: `pool` (B, 2048) as in clean-fid's mode "clean", and `logits` (B, 1008) for the Inception Score."""
 
     name = "inception"
     resize = "clean-fid clean: PIL bicubic with antialias, float32, squashed to 299x299"
@@ -35,7 +35,7 @@ class Inception:
         self.resizer = build_resizer("clean")
 
     def preprocess(self, images: list[Image.Image]) -> torch.Tensor:
-        """RGB images -> (B, 3, 299, 299) in -1..1: (x - 128) / 128."""
+        """Turn RGB images into (B, 3, 299, 299) in -1..1: (x - 128) / 128."""
         resized = np.stack([self.resizer(np.asarray(image)) for image in images])
         return (torch.from_numpy(resized).permute(0, 3, 1, 2).contiguous() - 128) / 128
 
@@ -47,7 +47,7 @@ class Inception:
 
 
 def load(weights: str | None = None, device: str = "cpu", sha256: str = SHA256) -> Extractor:
-    """The network in the file `weights`; raises `ValueError` when that is not the published file."""
+    """Load the network from the file `weights`. Raises `ValueError` if that is not the published file."""
     if weights is None:
         raise ValueError(f"the extractor inception needs its weight file (metrics.weights): download {URL}")
     return Inception(Path(weights), device, sha256)

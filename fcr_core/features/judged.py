@@ -1,4 +1,4 @@
-"""The arrays that a metric of sets is computed from, out of feature files and, for those that ask for captions, a joint space."""
+"""The arrays that a metric of sets is computed from: arrays of feature files, or embeddings of images and captions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fcr_core.metrics.metric import metrics_of
 
 
 class Judged(NamedTuple):
-    """`sampled` (seeds, prompts, d), `real` (m, d), and the network that made both."""
+    """The arrays `sampled` (seeds, prompts, d) and `real` (m, d), and the network that made both."""
 
     sampled: np.ndarray
     real: np.ndarray
@@ -22,18 +22,18 @@ class Judged(NamedTuple):
 
 
 def judged(metric: ModuleType, sampled: FeatureTable, real: FeatureTable, space: Embeddings | None = None) -> Judged:
-    """What `metric` needs of both: arrays of the files, or embeddings in `space`, alone or beside those of their captions.
+    """Pick what `metric` needs of both: arrays of the files, or embeddings in `space`, alone or joined with their captions'.
 
-    Real images whose caption the space does not know are left out where captions count. Raises `ValueError` for a metric of
+    Where captions count, real images whose caption the space does not know are left out. Raises `ValueError` for a metric of
     single prompts when a prompt has no real image.
     """
-    needs = metrics_of(metric)[0].needs
-    if not needs.startswith("image"):
-        array = needs.split(" by ")[0]
-        reference = real[array] if array == needs else of_prompts(real, array, sampled.prompt_ids)
+    described = metrics_of(metric)[0]
+    if not described.in_image_text_space:
+        array = described.needs
+        reference = of_prompts(real, array, sampled.prompt_ids) if hasattr(metric, "per_prompt") else real[array]
         return Judged(sampled[array], reference, sampled.record["extractor"])
     assert space is not None
-    if needs == "image":
+    if described.needs == "image":
         return Judged(space.images(sampled), space.images(real), space.network)
     known = [row for row, prompt_id in enumerate(real.prompt_ids) if prompt_id in space.texts]
     real_images = space.images(real)[known]
@@ -44,7 +44,7 @@ def judged(metric: ModuleType, sampled: FeatureTable, real: FeatureTable, space:
 
 
 def of_prompts(real: FeatureTable, array: str, prompt_ids: list[str]) -> np.ndarray:
-    """The rows of the real images of these prompts, in their order."""
+    """Pick the rows of the real images of these prompts, in the prompts' order."""
     rows = {prompt_id: row for row, prompt_id in enumerate(real.prompt_ids)}
     without = [prompt_id for prompt_id in prompt_ids if prompt_id not in rows]
     if without:

@@ -1,6 +1,6 @@
 """LiT: two linear projections that align frozen EfficientNet-lite0 and MiniLM (Zhai et al., 2022, arXiv 2111.07991).
 
-It has CLIP's role at pocket scale under its own name: the images are emoji, and only the projections are trained.
+It takes the place of CLIP at pocket scale, under its own name: the images are emoji, and only the projections are trained.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ TEMPERATURE = 0.07
 
 
 def train(images: np.ndarray, texts: np.ndarray, concepts: list[str], steps: int, seed: int) -> dict[str, np.ndarray]:
-    """Projections `image` (1280, 128) and `text` (384, 128) by InfoNCE over one picture of every concept in a batch.
+    """Train projections `image` (1280, 128) and `text` (384, 128) by InfoNCE over one picture of every concept in a batch.
 
-    `images` (N, 1280) and `texts` (N, 384) are row-aligned with `concepts`. The scales bring both inputs to unit variance.
+    `images` (N, 1280) and `texts` (N, 384) are row-aligned with `concepts`. Both inputs are scaled to unit variance.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -42,7 +42,7 @@ def train(images: np.ndarray, texts: np.ndarray, concepts: list[str], steps: int
 
 
 def one_row_per_concept(ids: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Rows in random order, at most one of each concept id."""
+    """Choose rows in random order, at most one of each concept id."""
     order = torch.randperm(len(ids), generator=generator)
     _, inverse = torch.unique(ids[order], return_inverse=True)
     first = torch.full((int(inverse.max()) + 1,), len(order)).scatter_reduce(0, inverse, torch.arange(len(order)), "amin")

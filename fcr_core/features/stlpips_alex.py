@@ -1,4 +1,4 @@
-"""ST-LPIPS with AlexNet (Ghildyal & Liu, 2022): a perceptual distance that forgives a shift of a pixel."""
+"""ST-LPIPS with AlexNet (Ghildyal & Liu, 2022): a perceptual distance that tolerates a shift by a pixel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def network(device: str = "cpu") -> torch.nn.Module:
 
 @torch.no_grad()
 def distance(images: list[Image.Image], twins: list[Image.Image], *, device: str = "cpu") -> np.ndarray:
-    """Distance of each image to its twin (N,); 0 = the same."""
+    """Compute the distance of each image to its twin (N,); 0 = the same."""
     values = []
     for part in slices(len(images), BATCH):
         pair = [to_pixels(pictures[part]).to(device) for pictures in (images, twins)]

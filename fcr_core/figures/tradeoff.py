@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from fcr_core.metrics.registry import describe, label
+from fcr_core.tables.metric_columns import describe, label
 from fcr_core.tables.metric_roles import FRECHET
 
 # Okabe-Ito: told apart by readers with any colour vision.

@@ -1,1 +1,1 @@
-"""The FCR loss: distances of features, the pairs of steps that are compared, and the terms of a recipe."""
+"""Fine-tune a UNet with the FCR loss: feature distances, the pairs of steps that are compared, and the loss terms of a recipe."""

@@ -1,7 +1,7 @@
-"""The cache-aware term: the loss that the cached sampler really pays.
+"""The cache-aware loss term: the error that the cached sampler really makes.
 
-A group's steps are decoded from its key step's features, and each should give what the base model predicts where its own
-trajectory is at that step, under guidance. So the decoder learns ε along the group, not E[ε | x_key].
+The steps of a group are decoded from the features of its key step. Each should give what the base model predicts, under guidance,
+at that step of its own trajectory. So the decoder learns ε along the group, not E[ε | x_key].
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from fcr_core.unet.split_unet import Features, SplitUNet
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups on trajectories: B of them, on the trajectories `rows` (B,), from their steps `keys` (B,) on."""
+    """B groups of steps on trajectories. Group i lies on trajectory `rows[i]` and starts at step `keys[i]`; both are (B,)."""
 
     rows: torch.Tensor
     keys: torch.Tensor
 
 
 class CachedDecoding:
-    """Guided predictions of whole groups from their key steps' features, as `EncoderCache` computes them, and their loss.
+    """Compute guided predictions of whole groups from the features of their key steps, as `EncoderCache` does, and their loss.
 
-    Only whole groups are drawn: of stride 15 in 50 steps not the last, which has five.
+    Only whole groups are drawn. Example: with stride 15 in 50 steps, the last group has only five steps and is never drawn.
     """
 
     def __init__(self, split: SplitUNet, trajectories: Trajectories, ddim: DDIMSteps, plan: Plan) -> None:
@@ -38,26 +38,30 @@ class CachedDecoding:
         self.nodes = plan.decoded(range(self.stride))
 
     def draw(self, batch: int, generator: torch.Generator) -> Groups:
+        """Draw `batch` groups: a trajectory and a key step, both uniformly."""
         rows = torch.randint(len(self.trajectories.latents), (batch,), generator=generator)
         groups = torch.randint(self.trajectories.steps // self.stride, (batch,), generator=generator)
         return Groups(rows, groups * self.stride)
 
     def loss(self, groups: Groups, encoder_learns: bool = True) -> torch.Tensor:
-        """Mean squared error of the guided predictions of all steps of the groups.
+        """Return the mean squared error of the guided predictions at all steps of the groups.
 
-        Without `encoder_learns` no gradient flows through the key step's pass.
+        If `encoder_learns` is false, no gradient flows through the key step's pass.
         """
         return (self.predictions(groups, encoder_learns) - self.targets(groups)).square().mean()
 
     def targets(self, groups: Groups) -> torch.Tensor:
-        """What the base model predicted at each step of the groups, (stride, B, C, h, w)."""
+        """Return what the base model predicted at each step of the groups, (stride, B, C, h, w)."""
         x = self.trajectories.latents
         steps = [groups.keys + offset for offset in range(self.stride)]
         wanted = [self.ddim.prediction(x[groups.rows, i], x[groups.rows, i + 1], i) for i in steps]
         return torch.stack(wanted).to(self.device)
 
     def predictions(self, groups: Groups, encoder_learns: bool = True) -> torch.Tensor:
-        """Guided predictions at each step of the groups, (stride, B, C, h, w); those between nodes lie on the line in t."""
+        """Return the guided predictions at each step of the groups, (stride, B, C, h, w).
+
+        The prediction of a step between two nodes lies on the line between theirs in t.
+        """
         text = self.trajectories.texts[groups.rows]
         text = torch.cat([self.trajectories.null_text.expand_as(text), text]).to(self.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and encoder_learns):
@@ -79,17 +83,20 @@ class CachedDecoding:
         return self.split.whole(torch.cat([x, x]), t.repeat(2), text)
 
     def _drift(self, groups: Groups, text: torch.Tensor, features: Features) -> Features:
-        """Change of the features since the key step before; none where there was no other, whose group holds."""
+        """Return how much the features changed since the previous key step.
+
+        The first group of a run has no previous key step, so its change is zero: its features are held.
+        """
         _, earlier = self._whole(groups.rows, (groups.keys - self.stride).clamp(min=0), text)
         follows = (groups.keys > 0).repeat(2).view(-1, 1, 1, 1).to(features[0])
         return tuple(follows * (f - e) for f, e in zip(features, earlier, strict=True))
 
     def _guided(self, predictions: torch.Tensor) -> torch.Tensor:
-        """(steps, 2B, C, h, w), the unconditional half first -> (steps, B, C, h, w)."""
+        """Apply guidance: (steps, 2B, C, h, w), the unconditional half first -> (steps, B, C, h, w)."""
         unconditional, conditional = predictions.chunk(2, dim=1)
         return unconditional + self.trajectories.guidance * (conditional - unconditional)
 
     def _weights(self) -> torch.Tensor:
-        """Share of each node in each step's prediction, (stride, nodes); DDIM's steps are equally long."""
+        """Return the share of each node in the prediction of each step, (stride, nodes). DDIM's steps are equally long."""
         shares = [np.interp(range(self.stride), self.nodes, node) for node in np.eye(len(self.nodes))]
         return torch.from_numpy(np.stack(shares, 1))

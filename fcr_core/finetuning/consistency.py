@@ -1,4 +1,4 @@
-"""The Feature Consistency Regularization loss: encoder features of x_t and x_{t-Δ} should not differ.
+"""The Feature Consistency Regularization loss: it makes the encoder features of x_t and x_{t-Δ} alike.
 
 L = L_denoise + λ · E_{t,Δ} ‖Enc(x_t) − Enc(x_{t−Δ})‖²,   t ~ U(Δ, T),  Δ ~ U(1, Δ_max),  same x_0 and ε
 """
@@ -18,17 +18,23 @@ STOP_GRAD = (None, "key", "reuse")
 
 
 def mse(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Mean squared difference over all elements: the formula of the plan."""
+    """Return the mean squared difference over all elements. This is the formula of the plan."""
     return (a - b).square().mean()
 
 
 def relative(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """`mse` over the detached mean square of `a`: layers of any scale weigh the same, and shrinking them all gains nothing."""
+    """Return `mse` divided by the detached mean square of `a`.
+
+    So layers of any scale weigh the same, and shrinking all features gains nothing.
+    """
     return mse(a, b) / a.detach().square().mean()
 
 
 def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """1 − the cosine of the channels' angle, mean over samples and positions: 0 for parallel features whatever their norms."""
+    """Return 1 − the cosine similarity over channels, averaged over samples and positions.
+
+    It is 0 for parallel features, whatever their norms.
+    """
     return 1 - F.cosine_similarity(a, b, dim=1).mean()
 
 
@@ -38,9 +44,12 @@ DISTANCES: dict[str, Distance] = {"mse": mse, "relative": relative, "cosine": co
 def feature_distance(
     features: Features, features2: Features, distance: str = "mse", blocks: Sequence[str] = ()
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Distance of two encoder passes: mean over blocks, each the mean over the tensors that the decoder reads.
+    """Compare the features of two encoder passes.
 
-    Returns the scalar and the detached distance of each block. Raises `ValueError` for an unknown distance or block.
+    Return the distance (a scalar) and the detached distance of each block. A block's distance is the mean over the tensors that
+    the decoder reads from it. The scalar is the mean over blocks.
+
+    Raises `ValueError` for an unknown distance or block.
     """
     if distance not in DISTANCES:
         raise ValueError(f"unknown distance {distance!r}: expected one of {sorted(DISTANCES)}")
@@ -53,7 +62,10 @@ def feature_distance(
 
 
 def feature_norms(features: Features) -> dict[str, torch.Tensor]:
-    """Root mean square of each block's features: consistency by shrinking them would show here."""
+    """Return the root mean square of each block's features.
+
+    It shows when a fine-tune reaches consistency by shrinking the features.
+    """
     powers = {name: torch.stack([x.detach().square().mean() for x in tensors]) for name, tensors in features.items()}
     return {name: power.mean().sqrt() for name, power in powers.items()}
 
@@ -70,13 +82,30 @@ def feature_consistency_loss(
     stop_grad: str | None = None,
     cut: int = 0,
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """E ‖Enc(x_t) − Enc(x_t2)‖² for latents (B, C, h, w) at integer timesteps t and t2 (B,); two encoder passes, no decoder.
+    """Return E ‖Enc(x_t) − Enc(x_t2)‖², and the detached distance of each block. Two encoder passes run, and no decoder.
 
-    `x_t` is the key step's sample, whose features would be cached, `x_t2` that of a step which reuses them. `blocks` are names
-    or groups (`select_blocks`), by default all but `conv_in`. `stop_grad` says through which pass no
-    gradient flows, `None` through both. With `cut` the features are what the sampler caches at that cut.
+    >>> from diffusers import DDIMScheduler, UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(sample_size=8, block_out_channels=(32, 32, 32, 32), cross_attention_dim=16)
+    >>> x_0, noise, text = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8), torch.randn(2, 5, 16)
+    >>> t = torch.tensor([500, 900])
+    >>> x_t, x_t2 = (DDIMScheduler().add_noise(x_0, noise, times) for times in (t, t - 10))
+    >>> loss, per_block = feature_consistency_loss(unet, x_t, t, x_t2, t - 10, text)
+    >>> list(per_block)
+    ['down.0', 'down.1', 'down.2', 'down.3', 'mid']
 
-    >>> loss, per_block = feature_consistency_loss(unet, x_t, t, x_t2, t - 10, text)      # doctest: +SKIP
+    Args:
+        unet: a conditional UNet of diffusers.
+        x_t: the key step's sample (B, C, h, w), whose features would be cached.
+        t: its timesteps (B,), integers.
+        x_t2: the sample (B, C, h, w) of a step that reuses these features.
+        t2: its timesteps (B,), integers.
+        encoder_hidden_states: text embeddings (B, L, D).
+        blocks: names or groups of blocks (`select_blocks`). By default all blocks but `conv_in`.
+        distance: "mse", "relative" or "cosine".
+        stop_grad: the pass that no gradient flows through, "key" or "reuse". None: gradients flow through both.
+        cut: compare the features that the sampler caches at this cut.
+
+    Raises `ValueError` for an unknown distance, block or `stop_grad`.
     """
     if stop_grad not in STOP_GRAD:
         raise ValueError(f"unknown stop_grad {stop_grad!r}: expected one of {STOP_GRAD}")

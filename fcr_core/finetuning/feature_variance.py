@@ -1,4 +1,4 @@
-"""σ²_Δ: how much encoder features change over Δ training timesteps, the mechanism that FCR acts on."""
+"""Measure σ²_Δ: how much encoder features change over Δ training timesteps. FCR acts on this change."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from fcr_core.backbones.tasks import beside, conditioning_of
 from fcr_core.data.pixels import slices
 from fcr_core.unet.encoder_features import Features, capture, encode, features_of, select_blocks
 
-# Of each block, (T, N) for its T tensors and N images: mean squares of differences, and of the features themselves.
+# For each block: mean squares of the differences, then of the features; both (T, N) for its T tensors and N images.
 Squares = dict[str, tuple[torch.Tensor, torch.Tensor]]
-# So that a network of full size on 512 px images fits.
+# Images encoded at once: a network of full size on 512 px images must fit into memory.
 ENCODED_AT_ONCE = 16
 
 
@@ -31,11 +31,13 @@ def feature_variance(
     deltas: list[int],
     seed: int,
 ) -> pd.DataFrame:
-    """E ‖Enc(x_t) − Enc(x_{t−Δ})‖² of each image and block, x_t and x_{t−Δ} from the same x_0 and ε.
+    """Return E ‖Enc(x_t) − Enc(x_{t−Δ})‖² of each image and block. x_t and x_{t−Δ} come from the same x_0 and ε.
 
-    `latents` (N, C, h, w), with the task's channels behind them, and `texts` (N, L, D). One (t, ε) an image, the same for every
-    Δ and model: t is stratified over (Δ_max, T). Rows: `image`, `delta`, `block`, `mse` (the formula), `relative` (each
-    tensor's part divided by its mean square), `norm` (root mean square of the block's features at t).
+    `latents` (N, C, h, w) include the channels of the task after their own. `texts` are (N, L, D). Each image has one (t, ε), the
+    same for every Δ and model. t is stratified over (Δ_max, T).
+
+    Columns: `image`, `delta`, `block`, `mse` (the formula), `relative` (each tensor's part divided by its mean square), `norm`
+    (root mean square of the block's features at t).
     """
     generator = torch.Generator().manual_seed(seed)
     latents, channels, texts = conditioning_of(unet).training_inputs(unet, latents, texts)
@@ -43,7 +45,7 @@ def feature_variance(
     strata = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     t = longest + (strata * (scheduler.config.num_train_timesteps - longest)).long()
     noise = torch.randn(latents.shape, generator=generator)
-    texts = texts.unflatten(0, (count, -1))  # frames of a clip have a text each
+    texts = texts.unflatten(0, (count, -1))  # each frame of a clip has its own text
 
     def encoded(part: slice, back: int) -> Features:
         x = beside(scheduler.add_noise(latents[part], noise[part], t[part] - back), channels[part]).to(unet.device)
@@ -63,12 +65,12 @@ def feature_variance(
 
 
 def mean_over_blocks(variance: pd.DataFrame) -> pd.DataFrame:
-    """σ²_Δ of each image as the loss averages it: `image`, `delta`, `mse`, `relative`."""
+    """Return σ²_Δ of each image, averaged over blocks as the loss does. Columns: `image`, `delta`, `mse`, `relative`."""
     return variance.groupby(["delta", "image"], as_index=False, sort=False)[["mse", "relative"]].mean()
 
 
 def squares(features: Features, earlier: Features, count: int) -> Squares:
-    """Mean squared differences and mean squares of each of a block's tensors for `count` images or clips."""
+    """Return the mean squared differences and mean squares of each block's tensors, for `count` images or clips."""
     found = {}
     for name in select_blocks(features):
         gaps = [mean_square(a - b, count) for a, b in zip(features[name], earlier[name], strict=True)]
@@ -78,25 +80,25 @@ def squares(features: Features, earlier: Features, count: int) -> Squares:
 
 
 def joined(parts: list[Squares]) -> Squares:
-    """One of several, with the images of all."""
+    """Join several parts into one that has the images of all."""
     return {name: (torch.cat([p[name][0] for p in parts], 1), torch.cat([p[name][1] for p in parts], 1)) for name in parts[0]}
 
 
 def relative(gaps: torch.Tensor, powers: torch.Tensor) -> torch.Tensor:
-    """(N,) of `Squares`: each tensor's difference by its own mean square over all images; the mean over tensors."""
+    """Divide each tensor's difference by the tensor's own mean square over all images; return the mean over tensors, (N,)."""
     return (gaps / powers.mean(1, keepdim=True)).mean(0)
 
 
 def mean_square(x: torch.Tensor, count: int) -> torch.Tensor:
-    """(N,) of features (N, C, h, w), or (N * F, C, h, w) with the frames of clips folded in."""
+    """Return (N,) mean squares of features (N, C, h, w), or of (N * F, C, h, w) with the frames of clips folded in."""
     return x.square().reshape(count, -1).mean(1)
 
 
 @torch.no_grad()
 def feature_drift(unet: nn.Module, sample: Callable[[], Any]) -> np.ndarray:
-    """Relative change of the encoder features from each UNet call of `sample()` to the next, (calls − 1,), mean over images.
+    """Return the relative change of the encoder features from each UNet call of `sample()` to the next, (calls − 1,).
 
-    Of one uncached run it is what `KeySteps.calibrated` places key steps by.
+    It is the mean over images. `KeySteps.calibrated` places key steps by the drift of one uncached run.
     """
     drifts: list[float] = []
     previous: Features = {}

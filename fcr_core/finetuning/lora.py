@@ -1,4 +1,4 @@
-"""Low-rank adapters for a short fine-tune (Hu et al., 2021, arXiv 2106.09685), in attention and in the resnets."""
+"""Low-rank adapters (LoRA) for a short fine-tune, in attention and in resnets (Hu et al., 2021, arXiv 2106.09685)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "conv_shortcut"
 
 
 def add_lora(unet: Any, rank: int) -> None:
-    """Freeze the UNet and add adapters that begin as zero."""
+    """Freeze the UNet and add adapters of the given rank. They start as zero."""
     unet.requires_grad_(False)
     unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS))
 
 
 def save_lora(unet: Any, folder: Path) -> None:
-    """The adapters alone, as `load_lora_weights(folder)` of a diffusers pipeline reads them; their scale is 1 (alpha = rank)."""
-    # Under peft's names: `convert_state_dict_to_diffusers` renames those in attention alone, and a mixture is not read whole.
+    """Write the adapters alone, so that `load_lora_weights(folder)` of a diffusers pipeline reads them.
+
+    Their scale is 1 (alpha = rank).
+    """
+    # Keep peft's names: `convert_state_dict_to_diffusers` renames only those in attention, and diffusers does not read a
+    # mixture of names whole.
     StableDiffusionLoraLoaderMixin.save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(unet))
 
 

@@ -1,4 +1,4 @@
-"""The terms of a fine-tune's loss, by where their samples come from: noised data, or trajectories of the base model."""
+"""The terms of a fine-tune's loss. One class for each source of samples: noised data, or trajectories of the base model."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from fcr_core.training.training_set import TrainingSet, drop_text
 from fcr_core.unet.encoder_features import Features, capture, encode, features_of
 from fcr_core.unet.split_unet import SplitUNet
 
-# Scalars by name; those without a weight in the recipe are only logged.
+# Scalars by name. A term without a weight in the recipe is only logged.
 Terms = dict[str, torch.Tensor]
 
 
 class NoisedTerms:
-    """On x_t and x_{t−Δ} of the same x_0 and ε: `denoise`, `preserve`, and `consistency`, which shares the denoising pass.
+    """Compute the terms on x_t and x_{t−Δ} of the same x_0 and ε: `denoise`, `preserve` and `consistency`.
 
-    At λ = 0 consistency is still logged, without gradients: the control sees the same data, noise and times.
+    `consistency` shares the denoising pass. At λ = 0 it is still logged, without gradients. So the control sees the same data,
+    noise and times.
     """
 
     def __init__(
@@ -47,10 +48,10 @@ class NoisedTerms:
         x0, channels, text = self.conditioning.training_inputs(self.unet, encoded, text)
         noise = torch.randn(x0.shape, generator=generator)
         key, reuse = draw_time_pairs(self.batch, self.deltas, self.scheduler.config.num_train_timesteps, generator)
-        # Drawn on the CPU: the same on every device.
+        # All draws are made on the CPU, so they are the same on every device.
         drawn = (x0, channels, text, noise, key, reuse)
         x0, channels, text, noise, key, reuse = (tensor.to(self.unet.device) for tensor in drawn)
-        # The pass whose features get no gradient can do without a decoder, so the other one denoises.
+        # The pass whose features get no gradient needs no decoder, so the other pass denoises.
         t, other = (reuse, key) if recipe.stop_grad == "key" else (key, reuse)
         x_t = beside(self.scheduler.add_noise(x0, noise, t), channels)
         with capture(self.unet, recipe.plan.cut) as outputs:
@@ -68,7 +69,10 @@ class NoisedTerms:
         return terms
 
     def _denoising_error(self, prediction: torch.Tensor, target: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """Mean squared error; with min-SNR weights min(SNR, γ)/SNR (Hang et al., 2023, arXiv 2303.09556) if γ is given."""
+        """Return the mean squared error. If the recipe gives γ, weigh it by min-SNR.
+
+        The weights are min(SNR, γ)/SNR (Hang et al., 2023, arXiv 2303.09556). For v-prediction the divisor is SNR + 1.
+        """
         if not self.recipe.min_snr:
             return F.mse_loss(prediction, target)
         snr = compute_snr(self.scheduler, t)
@@ -84,7 +88,7 @@ class NoisedTerms:
 
 
 class RolloutTerms:
-    """On a key step and a step of its group, both on one trajectory of the base model: `consistency`."""
+    """Compute the term `consistency` on a key step and a step of its group, both on one trajectory of the base model."""
 
     def __init__(self, unet: Any, trajectories: Trajectories, ddim: DDIMSteps, recipe: Recipe, batch: int) -> None:
         self.unet, self.trajectories, self.ddim, self.recipe, self.batch = unet, trajectories, ddim, recipe, batch
@@ -101,7 +105,7 @@ class RolloutTerms:
 
 
 class DecodingTerms:
-    """On groups of the cached sampler along trajectories of the base model: `decoding`, the cache-aware term.
+    """Compute the term `decoding`, the cache-aware term, on groups of the cached sampler along trajectories of the base model.
 
     With a reuse `decoder` nothing else learns.
     """
@@ -119,5 +123,5 @@ class DecodingTerms:
 
 
 def named(consistency: torch.Tensor, per_block: dict[str, torch.Tensor]) -> Terms:
-    """A feature distance and its parts under the names in which they are logged."""
+    """Return a feature distance and its parts under the names in which they are logged."""
     return {"consistency": consistency} | {f"consistency/{name}": value for name, value in per_block.items()}

@@ -1,4 +1,4 @@
-"""Fine-tuning by a recipe: which weights learn, and the weighted sum of terms that is the loss of a step."""
+"""Fine-tune by a recipe: choose which weights learn, and sum the weighted terms to the loss of a step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ from fcr_core.unet.reuse_decoder import decoder_module, own_decoder
 
 @dataclass(frozen=True)
 class TrainedParts:
-    """`learning`: the module whose parameters are trained. `decoder`: the reuse decoder they belong to, if it is one."""
+    """A UNet and the part of it that a recipe trains.
+
+    `learning` is the module whose parameters are trained. `decoder` is the reuse decoder that they belong to, if the recipe
+    trains one.
+    """
 
     unet: Any
     recipe: Recipe
@@ -29,20 +33,26 @@ class TrainedParts:
     decoder: Any = None
 
     def save(self, folder: Path) -> None:
-        """`folder/unet` as `finished` makes it; adapters also as they are, in `folder/lora`."""
+        """Write `folder/unet` as `finished` makes it. If adapters were trained, also write them alone to `folder/lora`."""
         if self.recipe.trains == "lora":
             save_lora(self.unet, folder / "lora")
         self.finished().save_pretrained(folder / "unet")
 
     def finished(self) -> Any:
-        """A UNet with the trained weights, adapters folded in. A reuse decoder comes with the base model's other blocks."""
+        """Return a UNet with the trained weights, with adapters folded in.
+
+        If a reuse decoder was trained, the UNet has its up blocks and the other blocks of the base model.
+        """
         if self.recipe.trains == "lora":
             merge_lora(self.unet)
         return self.unet if self.decoder is None else self.decoder
 
 
 def trained_parts(unet: Any, recipe: Recipe, lora_rank: int = 16) -> TrainedParts:
-    """What the recipe trains of the UNet, which it prepares for that: frozen, or with adapters."""
+    """Prepare the UNet for what the recipe trains, and return the parts.
+
+    "unet" trains all weights. "lora" freezes them and adds adapters. "decoder" freezes them and adds a reuse decoder.
+    """
     if recipe.trains == "unet":
         return TrainedParts(unet, recipe, unet)
     if recipe.trains == "lora":
@@ -53,10 +63,11 @@ def trained_parts(unet: Any, recipe: Recipe, lora_rank: int = 16) -> TrainedPart
 
 
 class FineTuneLoss:
-    """The loss of one step of a recipe, a `StepLoss`: all terms are logged, those with a weight are summed.
+    """The loss of one step of a recipe, as a `StepLoss`. All terms are logged; those with a weight are summed.
 
-    `sampling_steps` are those of the sampler that the recipe is for. Raises `ValueError` when the recipe needs trajectories and
-    there are none.
+    `sampling_steps` is the number of steps of the sampler that the recipe is for.
+
+    Raises `ValueError` when the recipe needs trajectories and there are none.
     """
 
     def __init__(
@@ -96,11 +107,11 @@ class FineTuneLoss:
 
     @property
     def preserved(self) -> list[Any]:
-        """The frozen networks that the loss holds beside the one that learns."""
+        """Return the frozen networks that the loss holds beside the one that learns."""
         return [source.base for source in self.sources if isinstance(source, NoisedTerms) and source.base is not None]
 
     def total(self, generator: torch.Generator) -> tuple[torch.Tensor, Terms]:
-        """The weighted sum, and all terms as tensors."""
+        """Return the weighted sum, and all terms as tensors."""
         terms: Terms = {}
         for source in self.sources:
             terms |= source(generator)

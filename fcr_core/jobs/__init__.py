@@ -1,1 +1,1 @@
-"""What surrounds a job: whole files or none, resuming, code hashes, GPU locks."""
+"""Tools around a job: outputs that are whole or absent, resuming, code hashes, GPU locks."""

@@ -1,7 +1,7 @@
-"""A hash of what a script does: its code and all of `fcr_core` it imports, without comments and docstrings.
+"""Hash the code of a script and all of `fcr_core` that it imports, without comments and docstrings.
 
-Snakemake does not see imported modules, and reruns a `script:` on a mere `touch`. Rules put this hash into `params`, so a job
-reruns exactly when the code behind it changed.
+Snakemake does not see imported modules, and it reruns a `script:` on a mere `touch`. Rules put this hash into `params`, so a job
+reruns exactly when the code behind it has changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ PACKAGES = ("fcr_core", "workflow_scripts")
 
 
 def code_hash(*scripts: str, root: Path = ROOT) -> str:
-    """Twelve hexadecimal digits for files given relative to `root` and their transitive imports; no absolute path enters."""
+    """Return twelve hexadecimal digits for files, given relative to `root`, and their transitive imports.
+
+    No absolute path enters the hash.
+    """
     digest = hashlib.sha256()
     for path in sorted(closure([root / script for script in scripts], root)):
         digest.update(f"{path.relative_to(root)}\n{normalized(path)[0]}".encode())
@@ -25,7 +28,7 @@ def code_hash(*scripts: str, root: Path = ROOT) -> str:
 
 
 def closure(start: list[Path], root: Path) -> set[Path]:
-    """The files reached from `start` by imports of the project's packages, the packages' `__init__` files included."""
+    """Return the files that imports of the project's packages reach from `start`, including the packages' `__init__` files."""
     todo, seen = list(start), set()
     while todo:
         path = todo.pop()
@@ -37,7 +40,7 @@ def closure(start: list[Path], root: Path) -> set[Path]:
 
 @cache
 def normalized(path: Path) -> tuple[str, tuple[str, ...]]:
-    """The file's syntax tree as text without docstrings, and the dotted names of the project that it imports."""
+    """Return the file's syntax tree as text, without docstrings, and the dotted names of the project that it imports."""
     tree = ast.parse(path.read_text())
     names = []
     for node in ast.walk(tree):
@@ -51,12 +54,12 @@ def normalized(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def files_of(name: str, root: Path) -> list[Path]:
-    """The module or package file of a dotted name and the `__init__` files above it; nothing if it names no module."""
+    """Return the file of a dotted name and the `__init__` files above it. The list is empty if the name is no module."""
     parts = name.split(".")
     packages = [root.joinpath(*parts[:i], "__init__.py") for i in range(1, len(parts) + 1)]
     return [path for path in [*packages, root.joinpath(*parts).with_suffix(".py")] if path.exists()]
 
 
 def package_versions(*packages: str) -> str:
-    """`torch 2.14.1, diffusers 0.42.1`: a change of these reruns a job as well."""
+    """Return text such as `torch 2.14.1, diffusers 0.42.1`. A change of these versions reruns a job too."""
     return ", ".join(f"{package} {metadata.version(package)}" for package in packages)

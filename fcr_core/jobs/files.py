@@ -1,7 +1,8 @@
-"""Files that are whole or absent: every output is written under a temporary name in its folder and renamed."""
+"""Write files that are whole or absent: every output gets a temporary name in its folder and is renamed when it is complete."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """A temporary path that becomes `path` (file or folder) when the block ends without an exception.
+    """Yield a temporary path. It becomes `path` (file or folder) when the block ends without an exception.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "result.txt"
@@ -23,9 +24,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: writers such as `DataFrame.to_parquet` or `Image.save` choose the format by it.
+    # The suffix stays last, because writers such as `Image.save` choose the format by it.
     draft = path.with_name(f".{path.stem}.{os.getpid()}.draft{path.suffix}")
-    discard(draft)  # of a killed process with this number: in pods they repeat
+    discard(draft)  # left by a killed process with the same number: in pods process numbers repeat
     try:
         yield draft
         if draft.is_dir() and path.exists():
@@ -36,14 +37,14 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def discard(path: Path) -> None:
-    """Remove a file or folder, if it is there."""
+    """Remove a file or folder if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)
 
 
 def link_or_copy(file: Path | str, target: Path | str) -> None:
-    """A second name for the same bytes, where the file system has hard links."""
+    """Give the same bytes a second name. Copy them if the file system has no hard links."""
     try:
         os.link(file, target)
     except OSError:
@@ -51,6 +52,15 @@ def link_or_copy(file: Path | str, target: Path | str) -> None:
 
 
 def write_json(path: Path | str, content: object) -> None:
-    """`content` as readable JSON."""
+    """Write `content` as readable JSON."""
     with replacing(path) as draft:
         draft.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def written_once(folder: Path, name: str, text: str) -> str:
+    """The path of a file that holds `text` and is called by its content: `{name}-{hash}.json`. Written unless it is there."""
+    file = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    if not file.exists():
+        with replacing(file) as draft:
+            draft.write_text(text, encoding="utf-8")
+    return str(file)

@@ -1,4 +1,4 @@
-"""GPUs of its own for each job, on a machine with several."""
+"""Give each job its own GPUs on a machine with several."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path
 
 
 def visible_gpus() -> list[str]:
-    """Ids of the GPUs that this process may use: those of CUDA_VISIBLE_DEVICES, else all of the machine."""
+    """Return the ids of the GPUs that this process may use: those in CUDA_VISIBLE_DEVICES, or else all GPUs of the machine."""
     if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return named.split(",")
-    import torch  # seconds that those whose GPUs are named need not wait
+    import torch  # takes seconds, which are saved if CUDA_VISIBLE_DEVICES names the GPUs
 
     return [str(index) for index in range(torch.cuda.device_count())]
 
 
 @contextmanager
 def held_gpus(count: int = 1) -> Iterator[None]:
-    """Hold `count` of the visible GPUs, as the only ones of CUDA_VISIBLE_DEVICES; wait, with none, while others hold too many.
+    """Hold `count` of the visible GPUs and put only these into CUDA_VISIBLE_DEVICES. Wait while other processes hold too many.
 
-    Snakemake counts GPUs (`--resources gpu=2`) but gives none to a job. A lock file a GPU does; the kernel drops it with the
-    process, also with an orphan of a killed Snakemake. Where no more than `count` are visible, which is what SLURM and Kubernetes
-    see to, there is nothing to choose. Must be entered before CUDA starts.
+    A waiting process holds none. Snakemake counts GPUs (`--resources gpu=2`) but assigns none to a job. One lock file for each
+    GPU does that. The kernel drops the lock when the process ends, also for an orphan of a killed Snakemake. If no more than
+    `count` GPUs are visible, there is nothing to choose; SLURM and Kubernetes see to that. Enter this block before CUDA starts.
     """
     gpus = visible_gpus()
     if len(gpus) <= count:
@@ -41,7 +41,7 @@ def held_gpus(count: int = 1) -> Iterator[None]:
 
 
 def _taken(gpus: list[str], count: int, stack: ExitStack) -> list[str]:
-    """The first `count` that no other process holds, locked until `stack` closes; none if there are fewer."""
+    """Return the first `count` GPUs that no other process holds, locked until `stack` closes. Return none if there are fewer."""
     with ExitStack() as attempt:
         free = list(islice((gpu for gpu in gpus if _locked(gpu, attempt)), count))
         if len(free) < count:
@@ -51,14 +51,14 @@ def _taken(gpus: list[str], count: int, stack: ExitStack) -> list[str]:
 
 
 def _locked(gpu: str, stack: ExitStack) -> bool:
-    """Lock the GPU until `stack` closes, unless another process has."""
+    """Lock the GPU until `stack` closes. Return False if another process has locked it."""
     file = (Path(tempfile.gettempdir()) / f"fcr-gpu-{os.getuid()}-{gpu}.lock").open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return False
-    # A command that takes this process's place keeps it.
+    # A command that replaces this process (exec) keeps the lock.
     os.set_inheritable(file.fileno(), True)
     stack.enter_context(file)
     return True

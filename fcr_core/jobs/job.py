@@ -1,4 +1,4 @@
-"""What every job does around its work: one writer at a time, partial work that is safe to resume, a record of the run."""
+"""Tools that every job uses around its work: one writer at a time, partial work that is safe to resume, a record of the run."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PACKAGES = ("torch", "diffusers", "transformers", "numpy")
 
 @contextmanager
 def sole_writer(output: Path) -> Iterator[None]:
-    """Wait until no other process writes `output`.
+    """Wait until no other process writes `output`, and keep others out inside the block.
 
-    When Snakemake is killed its jobs live on as orphans. The job that a new run starts for the same output waits here for the
-    orphan to end, instead of writing the same files side by side. The kernel drops the lock with the process that holds it.
+    When Snakemake is killed, its jobs live on as orphans. A new run starts another job for the same output. That job waits here
+    for the orphan to end, instead of writing the same files at the same time. The kernel drops the lock when its process ends.
     """
     lock = output.parent / f".{output.name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def sole_writer(output: Path) -> Iterator[None]:
 
 
 def partial_work(output: Path, settings: dict[str, Any]) -> Path:
-    """The folder of unfinished work for `output`; work left there under other settings is removed first."""
+    """Return the folder of unfinished work for `output`. Work that was left there under other settings is removed first."""
     folder = output.parent / f".{output.name}.partial"
     mark, wanted = folder / "settings.json", json.dumps(settings, sort_keys=True, default=str)
     if folder.exists() and not (mark.exists() and json.loads(mark.read_text()) == json.loads(wanted)):
@@ -55,10 +55,10 @@ def partial_work(output: Path, settings: dict[str, Any]) -> Path:
 
 
 def finished_by_another(output: Path, declared: str, settings: dict[str, Any]) -> bool:
-    """Whether `output` already holds the result of these settings.
+    """Return True if `output` already holds the result of these settings.
 
-    Snakemake deletes the file that a rule declares before it starts the job. If `declared` is there all the same, an orphan of
-    an earlier run has finished while this job waited for it.
+    Snakemake deletes the file that a rule declares before it starts the job. If `declared` is there all the same, an orphan of an
+    earlier run has finished while this job waited for it.
     """
     record = output / "run.json"
     if not ((output / declared).exists() and record.exists()):
@@ -71,13 +71,13 @@ def as_text(settings: dict[str, Any]) -> dict[str, str]:
 
 
 def sha256_of(path: Path) -> str:
-    """Checksum of one file."""
+    """Return the SHA-256 of one file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_commit() -> str:
-    """The commit of the working tree, `-dirty` when it has changes, `unknown` outside a repository."""
+    """Return the commit of the working tree, with `-dirty` if it has changes. Return `unknown` outside a repository."""
     described = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
         cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
@@ -86,7 +86,7 @@ def git_commit() -> str:
 
 
 def device_used() -> str:
-    """The name of the GPU, if this process has computed on one; else that of the CPU, or its kind if it has no name."""
+    """Return the name of the GPU if this process has computed on one. Otherwise return the name of the CPU, or its kind."""
     torch = sys.modules.get("torch")
     if torch and torch.cuda.is_initialized():
         return torch.cuda.get_device_name()
@@ -96,7 +96,10 @@ def device_used() -> str:
 
 
 def run_record(settings: dict[str, Any], started: float) -> dict[str, Any]:
-    """`run.json`: settings, versions, machine, device, commit, and wall time since `started` (`time.time()`)."""
+    """Return the content of `run.json`: settings, versions, machine, device, commit, and wall time in seconds since `started`.
+
+    `started` comes from `time.time()`.
+    """
     return {
         "settings": as_text(settings),
         "packages": {package: metadata.version(package) for package in PACKAGES},

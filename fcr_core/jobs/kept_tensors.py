@@ -1,4 +1,4 @@
-"""Tensors of a long job that are made once: what a killed run has finished is read again."""
+"""Keep the tensors of a long job on disk, so that a killed run reads again what it has finished."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fcr_core.jobs.files import replacing
 
 
 def kept(file: Path, make: Callable[[], torch.Tensor]) -> torch.Tensor:
-    """The tensor in `file`, made and written there if there is none yet.
+    """Return the tensor in `file`. If there is none yet, make it and write it there.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "part.pt"

@@ -1,4 +1,4 @@
-"""Folders inside installed packages, which carry data and weights."""
+"""Find folders inside installed packages that carry data and weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def package_folder(package: str, folder: str) -> Path:
-    """A folder inside an installed package, found without importing the package.
+    """Return a folder inside an installed package, without importing the package.
 
     Raises `ModuleNotFoundError` that names the package to install.
     """

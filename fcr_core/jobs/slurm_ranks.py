@@ -1,18 +1,18 @@
-"""Processes that `srun` starts as one job step, on any number of nodes, find each other as those of `torchrun` do."""
+"""Let the processes of one `srun` job step, on any number of nodes, find each other as those of `torchrun` do."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 
-# What torch and accelerate read, and where Slurm says it of a process.
+# The variables that torch and accelerate read, and Slurm's variables with the same values.
 NAMES = {"RANK": "SLURM_PROCID", "LOCAL_RANK": "SLURM_LOCALID", "WORLD_SIZE": "SLURM_STEP_NUM_TASKS"}
 
 
 def adopt_slurm_rank() -> None:
-    """Set torch's environment variables in a process of a job step with several; nothing elsewhere.
+    """Set torch's environment variables if this process belongs to a job step with several processes. Else do nothing.
 
-    The first node of the step is where they meet, at a port of the job's own.
+    The processes meet at the first node of the step, at a port that depends on the job's number.
     """
     if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) < 2 or "RANK" in os.environ:
         return
@@ -22,7 +22,10 @@ def adopt_slurm_rank() -> None:
 
 
 def first_node(names: str) -> str:
-    """Of `gpu[03-05,08]` that is `gpu03`; a single name is its own list, for which Slurm need not be asked."""
+    """Return the first node of a Slurm list: `gpu03` for `gpu[03-05,08]`.
+
+    A single name is its own list, so Slurm is not asked for it.
+    """
     if "[" not in names and "," not in names:
         return names
     listed = subprocess.run(["scontrol", "show", "hostnames", names], check=True, capture_output=True, text=True)

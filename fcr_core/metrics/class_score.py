@@ -1,4 +1,4 @@
-"""Inception Score's formula without splits, for sets of a few hundred images and any network with classes."""
+"""Class score: the formula of the Inception Score without splits, for a few hundred images and any network with classes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,19 @@ METRIC = Metric(
     range=(1, float("inf")),
     needs="logits",
     source="Salimans et al., 2016, arXiv 1606.03498",
+    against_real=False,
+    digits=1,
 )
 
 
 def of_set(logits: np.ndarray, _reference: np.ndarray | None = None) -> float:
-    """exp E KL(p(y|x) ‖ p(y)) of logits (n, classes); 1 = all images alike, at most the number of classes. Needs no reference."""
+    """Compute exp E KL(p(y|x) ‖ p(y)) of logits (n, classes): 1 = all images alike, at most the number of classes.
+
+    There is no reference.
+    """
     return inception_score.score(logits)
+
+
+def set_flops(images: int, real: int, width: int, replicates: int = 1) -> float:
+    """Count nothing: the work is linear in the logits, and small beside the network that gave them."""
+    return 0.0

@@ -1,4 +1,4 @@
-"""CLIPScore: how well an image suits its caption, by the cosine of their embeddings."""
+"""CLIPScore: the cosine of the embeddings of an image and its caption."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ METRIC = Metric(
     range=(0, 100),
     needs="image and text",
     source="Hessel et al., 2021, arXiv 2104.08718",
+    digits=2,
+    role="image-text score",
 )
 
 
 def per_image(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
-    """100 · max(cos, 0) of row-aligned embeddings (N, d) and (N, d): (N,).
+    """Compute 100 · max(cos, 0) of row-aligned embeddings (N, d) and (N, d): (N,).
 
-    The weight 100 is torchmetrics' and that of papers on diffusion; Hessel et al. multiply by 2.5 and put "A photo depicts"
+    The factor 100 is that of torchmetrics and of papers on diffusion. Hessel et al. multiply by 2.5 and put "A photo depicts"
     before the caption.
     """
     return 100 * (unit_rows(images) * unit_rows(texts)).sum(1).clip(0)

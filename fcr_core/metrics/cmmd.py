@@ -1,6 +1,7 @@
 """CLIP-MMD: MMD² of image embeddings with a Gaussian kernel, σ = 10, times 1000, on rows of unit length.
 
-The paper calls its estimate unbiased; its code computes the V-statistic, which is not. Both are here under their own names.
+The paper calls its estimate unbiased, but its code computes the V-statistic, which is biased. This file has both, each under
+its own name.
 """
 
 from __future__ import annotations
@@ -24,17 +25,22 @@ METRICS = (
 
 
 def gaussian_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """k(x, y) = exp(-‖x − y‖² / 2σ²) for rows of x (n, d) and y (m, d): (n, m)."""
+    """Compute k(x, y) = exp(-‖x − y‖² / 2σ²) for rows of x (n, d) and y (m, d): (n, m)."""
     return np.exp(squared_distances(x, y) / (-2 * SIGMA**2))
 
 
 def of_set(features: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    """Both statistics of embeddings (n, d) and (m, d), of any length: they are brought to unit length."""
+    """Compute both statistics of embeddings (n, d) and (m, d). Rows are first brought to unit length."""
     return next(left_out(features, reference, np.zeros(len(features), int)))
 
 
 def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Iterator[dict[str, float]]:
-    """Both statistics of all rows, then without the rows of each group 0..G-1; `groups` (n,). One pass over the pairs."""
+    """Compute both statistics of all rows, then without each group 0..G-1; `groups` (n,). One pass over the pairs."""
     sums = Discrepancy.of(gaussian_kernel, unit_rows(features), unit_rows(reference), groups)
     for u, v in zip(sums.left_out(unbiased=True), sums.left_out(unbiased=False), strict=True):
         yield {"cmmd_u": SCALE * u, "cmmd_v": SCALE * v}
+
+
+def set_flops(images: int, real: int, width: int, replicates: int = 1) -> float:
+    """Count FLOPs of one set and all its replicates: half of all pairs of rows, 2 FLOPs a number."""
+    return width * (images + real) ** 2

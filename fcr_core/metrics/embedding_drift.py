@@ -1,4 +1,4 @@
-"""How far caching moves an image in a network's space: RMSE of embeddings between a variation and its uncached twin."""
+"""Embedding drift: RMSE between the embeddings of an image and of its uncached twin."""
 
 from __future__ import annotations
 
@@ -14,18 +14,10 @@ METRIC = Metric(
     range=(0, float("inf")),
     needs="image",
     source="root mean square error",
+    digits=3,
 )
 
 
-def squares(embeddings: np.ndarray, twins: np.ndarray) -> np.ndarray:
-    return ((embeddings.astype(np.float64) - twins) ** 2).mean(1)
-
-
 def per_image(embeddings: np.ndarray, twins: np.ndarray) -> np.ndarray:
-    """Root of the mean squared difference over dimensions, (N, d) x 2 -> (N,)."""
-    return np.sqrt(squares(embeddings, twins))
-
-
-def of_set(embeddings: np.ndarray, twins: np.ndarray) -> float:
-    """The same over dimensions and images: the root of the mean square of `per_image`, not its mean."""
-    return float(np.sqrt(squares(embeddings, twins).mean()))
+    """Take the root of the mean squared difference over dimensions, (N, d) x 2 -> (N,)."""
+    return np.sqrt(((embeddings.astype(np.float64) - twins) ** 2).mean(1))

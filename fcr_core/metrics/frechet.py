@@ -14,6 +14,8 @@ from scipy.linalg.lapack import dpstrf
 from fcr_core.metrics.metric import Metric
 from fcr_core.metrics.rows import blocks
 
+# FLOPs of one distance, over d³: two products of matrices (4) and eigenvalues alone (about 8).
+DISTANCE_FLOPS = 12
 METRIC = Metric(
     key="frechet",
     title="Fréchet distance",
@@ -22,6 +24,8 @@ METRIC = Metric(
     range=(0, float("inf")),
     needs="pool",
     source="Dowson & Landau, 1982; Heusel et al., 2017, arXiv 1706.08500",
+    digits=2,
+    role="Fréchet distance",
 )
 
 
@@ -29,7 +33,7 @@ METRIC = Metric(
 class Moments:
     """Count, mean (d,) and scatter Σ (x − mean)(x − mean)ᵀ (d, d) of rows, float64.
 
-    `a + b` are the moments of both sets of rows, `a - b` those of a's rows without b's (Chan, Golub & LeVeque, 1983).
+    `a + b` has the moments of both sets of rows, `a - b` those of a's rows without b's (Chan, Golub & LeVeque, 1983).
     """
 
     count: int
@@ -38,7 +42,7 @@ class Moments:
 
     @classmethod
     def of(cls, rows: np.ndarray) -> Moments:
-        """Moments of rows (n, d), in blocks: no second copy of the rows is held."""
+        """Compute the moments of rows (n, d) block by block, without a second copy of the rows."""
         return reduce(add, map(cls._of_block, blocks(rows)))
 
     @classmethod
@@ -66,7 +70,7 @@ class Moments:
 
     @property
     def covariance(self) -> np.ndarray:
-        """Unbiased (d, d). ValueError for fewer than two rows."""
+        """Unbiased covariance (d, d). Raises `ValueError` for fewer than two rows."""
         if self.count < 2:
             raise ValueError(f"a covariance needs at least 2 images, not {self.count}: sample more of them")
         return self.scatter / (self.count - 1)
@@ -78,7 +82,7 @@ class Moments:
 
     @cached_property
     def factor(self) -> np.ndarray:
-        """F (d, rank) with F Fᵀ = covariance, by Cholesky with pivots: fewer rows than dimensions are no obstacle."""
+        """F (d, rank) with F Fᵀ = covariance, by Cholesky with pivots. It also works with fewer rows than dimensions."""
         triangle, pivots, rank, _ = dpstrf(self.covariance.T, lower=1, overwrite_a=True)
         factor = np.empty((len(pivots), rank))
         factor[pivots - 1] = np.tril(triangle[:, :rank])
@@ -86,10 +90,10 @@ class Moments:
 
 
 def frechet_distance(x: Moments, reference: Moments) -> float:
-    """‖μ_x − μ_r‖² + tr Σ_x + tr Σ_r − 2 tr (Σ_r^½ Σ_x Σ_r^½)^½.
+    """Compute ‖μ_x − μ_r‖² + tr Σ_x + tr Σ_r − 2 tr (Σ_r^½ Σ_x Σ_r^½)^½.
 
-    With Σ_r = F Fᵀ the last trace is that of (Fᵀ Σ_x F)^½, which is symmetric: its eigenvalues alone are needed, no root of a
-    matrix. F is kept with the reference, so more sets against it cost one `eigvalsh` each.
+    With Σ_r = F Fᵀ the last trace equals that of (Fᵀ Σ_x F)^½. This matrix is symmetric, so its eigenvalues are enough and no
+    root of a matrix is taken. The reference keeps F: each further set against it costs one `eigvalsh`.
     """
     gap = x.mean - reference.mean
     product = reference.factor.T @ x.covariance @ reference.factor
@@ -98,15 +102,28 @@ def frechet_distance(x: Moments, reference: Moments) -> float:
 
 
 def of_set(features: np.ndarray, reference: np.ndarray) -> float:
-    """Distance of `features` (n, d) to `reference` (m, d); biased upwards by about C/n, so compare equal n only."""
+    """Compute the distance of `features` (n, d) to `reference` (m, d).
+
+    It is biased upwards by about C/n: compare sets of equal size only.
+    """
     return frechet_distance(Moments.of(features), Moments.of(reference))
 
 
 def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Iterator[float]:
-    """Distance of all rows, then without the rows of each group 0..G-1; `groups` (n,). Reads rows once, holds G scatters."""
+    """Compute the distance of all rows, then without each group 0..G-1; `groups` (n,). Reads rows once, holds G scatters."""
     target = Moments.of(reference)
     parts = [Moments.of(features[groups == group]) for group in range(groups.max() + 1)]
     whole = reduce(add, parts)
     yield frechet_distance(whole, target)
     for part in parts:
         yield frechet_distance(whole - part, target)
+
+
+def set_flops(images: int, real: int, width: int, replicates: int = 1) -> float:
+    """Count FLOPs of the moments, once, and of one distance a replicate."""
+    return moments_flops(images, real, width) + replicates * DISTANCE_FLOPS * width**3
+
+
+def moments_flops(images: int, real: int, width: int) -> float:
+    """Count FLOPs of mean and scatter of both sets, `width` numbers a row."""
+    return 2 * width**2 * (images + real)

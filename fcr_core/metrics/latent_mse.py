@@ -1,4 +1,4 @@
-"""Mean squared difference of final latents between a variation and its uncached twin, image by image."""
+"""Latent MSE: mean squared difference between the final latents of an image and of its uncached twin."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ METRIC = Metric(
     range=(0, float("inf")),
     needs="latents",
     source="mean squared error",
+    digits=4,
 )
 
 
 def per_image(latents: np.ndarray, twins: np.ndarray) -> np.ndarray:
-    """(N, C, h, w) of images, or (N, C, F, h, w) of clips, x 2 -> (N,), in units of the latents' variance (about 1)."""
+    """Compare latents (N, C, h, w) of images, or (N, C, F, h, w) of clips, x 2 -> (N,), in units of their variance (about 1)."""
     return ((latents - twins) ** 2).mean(axis=tuple(range(1, latents.ndim)))

@@ -11,15 +11,15 @@ import numpy as np
 from fcr_core.metrics.metric import metrics_of
 from fcr_core.statistics.prompt_groups import group_of
 
-# Stands for the images of all seeds together.
+# The seed of a value that was computed from the images of all seeds together.
 ALL = -1
 
 
 def replicates(metric: ModuleType, features: np.ndarray, reference: np.ndarray) -> Iterator[tuple[int, Any]]:
-    """(-1, value of all rows), then (g, value without group g), for `features` (seeds, prompts, d) and `reference` (m, d).
+    """Yield (-1, value of all rows), then (g, value without group g), for `features` (seeds, prompts, d), `reference` (m, d).
 
-    The images of all seeds are one set, of which a prompt is left out with all its seeds. `metric` is a module of this package
-    with `of_set`; a value is what that returns. Its own `left_out` is used if it has one.
+    The images of all seeds form one set; a prompt is left out with all its seeds. `metric` is a module of this package with
+    `of_set`, and a value is what `of_set` returns. The module's own `left_out` is used if it has one.
     """
     seeds, prompts, width = features.shape
     rows, groups = features.reshape(-1, width), np.tile(group_of(prompts), seeds)
@@ -32,10 +32,12 @@ def replicates(metric: ModuleType, features: np.ndarray, reference: np.ndarray) 
 def over_seeds(
     metric: ModuleType, features: np.ndarray, reference: np.ndarray, seeds: list[int]
 ) -> Iterator[tuple[int, int, Any]]:
-    """(seed, group, value): of the images of all seeds together, seed ALL, with each group left out; of each seed's, whole.
+    """Yield (seed, group, value).
 
-    Together, because more images mean less bias and an interval nearer to 95 % (docs/statistics.md). An unbiased metric is
-    the mean over seeds instead: within a prompt the images of two seeds are no independent pair.
+    Biased metric: the images of all seeds form one set (seed ALL), from which each group is left out in turn. More images mean
+    less bias and an interval nearer to 95 % (docs/statistics.md). Each seed's whole set follows.
+    Unbiased metric: each seed by itself, with each group left out; the mean over seeds is reported. Two seeds of one prompt are
+    not an independent pair.
     """
     if metrics_of(metric)[0].unbiased:
         for seed, of_seed in zip(seeds, features, strict=True):

@@ -1,10 +1,15 @@
-"""What a metric is called, which way it is better, and what it needs: read by tables, pages and reports."""
+"""The facts of a metric: its name, which way it is better, its input, its digits on a page, its role in criteria."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
+
+# Arrays of a feature file (`pool`, `logits`), embeddings in the image-text space (`image`, `image and text`), or pairs of these.
+Needs = Literal["pool", "logits", "image", "image and text", "latents", "pixels"]
+# Quantities that a criterion asks for; several formulas may measure one.
+Role = Literal["", "Fréchet distance", "KID", "image-text score"]
 
 
 @dataclass(frozen=True)
@@ -14,16 +19,37 @@ class Metric:
     >>> metric = Metric("kid", "KID", "lower", "", (float("-inf"), float("inf")), "pool", "Binkowski et al., 2018")
     >>> metric.name("effnet")
     'kid_effnet'
+
+    Args:
+        key: name of the formula, the beginning of a column.
+        title: name for people.
+        direction: which is better.
+        unit: "" = a pure number.
+        range: smallest and largest possible value.
+        needs: what the formula takes.
+        source: paper or equation.
+        unbiased: True if its expectation is the same at every number of images.
+        against_real: False if `of_set` takes no real images.
+        digits: decimals on a page; None = not on pages, only in the CSV.
+        role: the quantity that criteria may judge by this metric; "" = none.
     """
 
     key: str
     title: str
-    direction: Literal["lower", "higher"]  # which is better
-    unit: str  # "" = a pure number
+    direction: Literal["lower", "higher"]
+    unit: str
     range: tuple[float, float]
-    needs: str  # the array of a feature file ("pool", "logits", "image"), or what else it takes
+    needs: Needs
     source: str
-    unbiased: bool = False  # its expectation is the same at every number of images
+    unbiased: bool = False
+    against_real: bool = True
+    digits: int | None = None
+    role: Role = ""
+
+    @property
+    def in_image_text_space(self) -> bool:
+        """True if it takes embeddings of images and captions, not the features of `metrics.extractor`."""
+        return self.needs in ("image", "image and text")
 
     def name(self, network: str = "") -> str:
         """The metric's name in tables: formula and network; without one for a metric of pixels or latents."""
@@ -31,11 +57,11 @@ class Metric:
 
 
 def metrics_of(module: ModuleType) -> tuple[Metric, ...]:
-    """What a module of this package computes."""
+    """Read what a module of this package computes."""
     return module.METRICS if hasattr(module, "METRICS") else (module.METRIC,)
 
 
 def named(module: ModuleType, value: float | dict[str, float], network: str) -> dict[str, float]:
-    """What `of_set` of a module returned, by the names it has in tables."""
+    """Give what `of_set` of a module returned the names it has in tables."""
     values = value if isinstance(value, dict) else {module.METRIC.key: value}
     return {metric.name(network): values[metric.key] for metric in metrics_of(module)}

@@ -1,6 +1,6 @@
 """Squared maximum mean discrepancy (Gretton et al., 2012, JMLR 13) from sums of a kernel over blocks of rows.
 
-The sums are kept by groups of rows, so that the value without a group needs no kernel again; memory does not grow with n².
+The sums are kept by groups of rows, so that the value without a group needs no further kernel. Memory does not grow with n².
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class KernelSums:
-    """Sums of k over the pairs of a set whose rows are in G groups."""
+    """Sums of the kernel k over the pairs of a set whose rows are in G groups."""
 
     counts: np.ndarray  # (G,)
     pairs: np.ndarray  # (G, G): over pairs of different rows
@@ -26,7 +26,7 @@ class KernelSums:
 
     @classmethod
     def of(cls, kernel: Kernel, groups: Sequence[np.ndarray]) -> KernelSums:
-        """Each pair of blocks is computed once: the kernel is symmetric."""
+        """Sum the kernel; each pair of blocks is computed once, because the kernel is symmetric."""
         pieces = [(group, piece) for group, rows in enumerate(groups) for piece in blocks(rows)]
         pairs, selves = np.zeros((len(groups), len(groups))), np.zeros(len(groups))
         for i, (g, piece) in enumerate(pieces):
@@ -41,14 +41,14 @@ class KernelSums:
         return cls(np.array([len(rows) for rows in groups]), pairs, selves)
 
     def mean(self, kept: np.ndarray, unbiased: bool) -> float:
-        """Mean of k over the pairs of the kept groups (G,); unbiased = without pairs of a row with itself."""
+        """Average k over the pairs of the kept groups (G,); `unbiased` leaves out the pairs of a row with itself."""
         count, total = self.counts[kept].sum(), self.pairs[np.ix_(kept, kept)].sum()
         return total / (count * (count - 1)) if unbiased else (total + self.selves[kept].sum()) / count**2
 
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """The sums of a set by groups, of the reference, and between them: all that any MMD² of them needs."""
+    """The kernel's sums within a set by groups, within the reference, and between both: enough for any MMD² of them."""
 
     inside: KernelSums
     reference: KernelSums
@@ -56,7 +56,7 @@ class Discrepancy:
 
     @classmethod
     def of(cls, kernel: Kernel, features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Discrepancy:
-        """Of `features` (n, d) whose rows belong to `groups` (n,), numbered 0..G-1, to `reference` (m, d)."""
+        """Sum the kernel for `features` (n, d) and `reference` (m, d); `groups` (n,) numbers the group of each row, 0..G-1."""
         parts = [features[groups == group] for group in range(groups.max() + 1)]
         across = [
             sum(kernel(x.astype(np.float64), y.astype(np.float64)).sum() for x in blocks(part) for y in blocks(reference))
@@ -65,14 +65,14 @@ class Discrepancy:
         return cls(KernelSums.of(kernel, parts), KernelSums.of(kernel, [reference]), np.array(across))
 
     def squared(self, unbiased: bool, without: int | None = None) -> float:
-        """MMD² with one group left out: the U-statistic (unbiased, may be negative) or the V-statistic (never negative)."""
+        """Compute MMD² without one group: the U-statistic (unbiased, may be negative) or the V-statistic (never negative)."""
         kept = np.arange(len(self.across)) != without
         count, total = self.inside.counts[kept].sum(), self.reference.counts.sum()
         within = self.inside.mean(kept, unbiased) + self.reference.mean(np.array([True]), unbiased)
         return float(within - 2 * self.across[kept].sum() / (count * total))
 
     def left_out(self, unbiased: bool) -> Iterator[float]:
-        """MMD² of all rows, then without each group."""
+        """Yield MMD² of all rows, then without each group."""
         yield self.squared(unbiased)
         for group in range(len(self.across)):
             yield self.squared(unbiased, group)

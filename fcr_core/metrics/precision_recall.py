@@ -1,7 +1,7 @@
-"""Improved precision and recall, density and coverage: what share of either set lies near the other.
+"""Improved precision and recall, density and coverage: the share of either set that lies near the other.
 
-A ball around a row reaches to its k-th nearest other row of the same set, k = 5. A row on the edge of a ball is inside (<=), as
-in the paper's equation 1 and torch-fidelity; `prdc` has <. Features are real numbers: without ties both are the same.
+The ball around a row reaches to its k-th nearest other row of the same set, k = 5. A row on the edge of a ball is inside (<=),
+as in the paper's equation 1 and in torch-fidelity. `prdc` has <; without ties both give the same.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from fcr_core.metrics.rows import spans, squared_distances
 NEIGHBOURS = 5
 KYNKAANNIEMI, NAEEM = "Kynkäänniemi et al., 2019, arXiv 1904.06991", "Naeem et al., 2020, arXiv 2002.09797"
 METRICS = (
-    Metric("precision", "precision", "higher", "", (0, 1), "pool", KYNKAANNIEMI),
-    Metric("recall", "recall", "higher", "", (0, 1), "pool", KYNKAANNIEMI),
+    Metric("precision", "precision", "higher", "", (0, 1), "pool", KYNKAANNIEMI, digits=3),
+    Metric("recall", "recall", "higher", "", (0, 1), "pool", KYNKAANNIEMI, digits=3),
     Metric("density", "density", "higher", "", (0, float("inf")), "pool", NAEEM),
     Metric("coverage", "coverage", "higher", "", (0, 1), "pool", NAEEM),
 )
 
 
 def squared_radii(rows: np.ndarray, neighbours: int = NEIGHBOURS) -> np.ndarray:
-    """Squared distance of each row (n, d) to its k-th nearest other row (n,). ValueError unless n > k."""
+    """Compute the squared distance of each row (n, d) to its k-th nearest other row (n,). Raises `ValueError` unless n > k."""
     return radii_within(rows, *ungrouped(rows), neighbours)[0]
 
 
 def ungrouped(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All rows in one group, and one subset, which has it."""
+    """Put all rows in one group, and that group in one subset."""
     return np.zeros(len(rows), int), np.ones((1, 1), bool)
 
 
 def radii_within(rows: np.ndarray, groups: np.ndarray, kept: np.ndarray, neighbours: int) -> np.ndarray:
-    """Squared distance of each row to its k-th nearest other row within each subset (S, n); -1 where the row is not in it.
+    """Compute each row's squared distance to its k-th nearest other row within each subset (S, n); -1 for a row outside it.
 
-    `groups` (n,): the group of each row of `rows` (n, d); `kept` (S, G): the groups that a subset has. One pass over the pairs.
+    `groups` (n,) is the group of each row of `rows` (n, d); `kept` (S, G) says which groups a subset has. One pass over pairs.
     """
     fewest = (kept @ np.bincount(groups)).min()
     if fewest <= neighbours:
@@ -48,9 +48,9 @@ def radii_within(rows: np.ndarray, groups: np.ndarray, kept: np.ndarray, neighbo
 
 
 def nearest_by_group(rows: np.ndarray, groups: np.ndarray, neighbours: int) -> np.ndarray:
-    """Squared distances of each row to its k nearest other rows of each group (n, G, k), inf where a group has fewer.
+    """Find each row's squared distances to its k nearest other rows of each group (n, G, k); inf where a group has fewer.
 
-    The k nearest of any union of groups are among them: no distance is needed again when a group is left out.
+    The k nearest rows of any union of groups are among these, so leaving out a group needs no further distance.
     """
     nearest = np.full((len(rows), groups.max() + 1, neighbours), np.inf)
     members = [np.flatnonzero(groups == group) for group in range(groups.max() + 1)]
@@ -66,21 +66,22 @@ def nearest_by_group(rows: np.ndarray, groups: np.ndarray, neighbours: int) -> n
 
 
 def smallest(values: np.ndarray, count: int) -> np.ndarray:
-    """The `count` smallest of each row, in any order."""
+    """Pick the `count` smallest values of each row, in any order."""
     return np.partition(values, count - 1, axis=1)[:, :count]
 
 
 def of_set(features: np.ndarray, reference: np.ndarray, neighbours: int = NEIGHBOURS) -> dict[str, float]:
-    """All four of `features` (n, d) against `reference` (m, d), n and m > k; distances in blocks, float64.
+    """Compute all four values of `features` (n, d) against `reference` (m, d), n and m > k, in blocks, in float64.
 
-    Precision: share of features inside any ball of the reference; recall: share of the reference inside any ball of features;
-    density: balls of the reference that a feature lies in, over k; coverage: share of the reference's balls with a feature.
+    Precision: share of features inside any ball of the reference. Recall: share of the reference inside any ball of features.
+    Density: mean number of the reference's balls that a feature lies in, over k. Coverage: share of the reference's balls that
+    hold a feature.
     """
     return next(of_subsets(features, reference, *ungrouped(features), neighbours))
 
 
 def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Iterator[dict[str, float]]:
-    """All four of all rows, then without the rows of each group 0..G-1; `groups` (n,). One pass over the pairs."""
+    """Compute all four for all rows, then without each group 0..G-1; `groups` (n,). One pass over the pairs."""
     others = ~np.eye(groups.max() + 1, dtype=bool)
     return of_subsets(features, reference, groups, np.vstack([np.ones_like(others[:1]), others]), NEIGHBOURS)
 
@@ -88,7 +89,10 @@ def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) ->
 def of_subsets(
     features: np.ndarray, reference: np.ndarray, groups: np.ndarray, kept: np.ndarray, neighbours: int
 ) -> Iterator[dict[str, float]]:
-    """As `of_set`, of each subset of `features`; `groups` (n,) and `kept` (S, G) as in `radii_within`. Each n, and m, > k."""
+    """Compute what `of_set` does for each subset of `features`; `groups` (n,) and `kept` (S, G) as in `radii_within`.
+
+    The reference and every subset need more than k rows.
+    """
     radii, reference_radii = radii_within(features, groups, kept, neighbours), squared_radii(reference, neighbours)
     member = kept[:, groups]
     balls = np.zeros(len(features), int)
@@ -107,3 +111,8 @@ def of_subsets(
             "density": float(balls[which].mean() / neighbours),
             "coverage": float(balls_with_image.mean()),
         }
+
+
+def set_flops(images: int, real: int, width: int, replicates: int = 1) -> float:
+    """Count FLOPs of one set and all its replicates: half of all pairs of rows, 2 FLOPs a number."""
+    return width * (images + real) ** 2

@@ -1,6 +1,6 @@
-"""Precision and recall of each prompt, over seeds: an image counts only by the ball around the real image of its own prompt.
+"""Precision and recall of each prompt over seeds: an image is compared only with the real image of its own prompt.
 
-With one real image a caption, precision and recall within a prompt do not exist in the plain sense.
+A prompt has one real image, so the plain formulas cannot be applied within a prompt.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from fcr_core.metrics.metric import Metric
 from fcr_core.metrics.precision_recall import KYNKAANNIEMI, NEIGHBOURS, squared_radii
 
 METRICS = (
-    Metric("prompt_precision", "precision within a prompt", "higher", "", (0, 1), "pool by seed and prompt", KYNKAANNIEMI),
-    Metric("prompt_recall", "recall within a prompt", "higher", "", (0, 1), "pool by seed and prompt", KYNKAANNIEMI),
+    Metric("prompt_precision", "precision within a prompt", "higher", "", (0, 1), "pool", KYNKAANNIEMI),
+    Metric("prompt_recall", "recall within a prompt", "higher", "", (0, 1), "pool", KYNKAANNIEMI),
 )
 
 
 def per_prompt(features: np.ndarray, reference: np.ndarray, neighbours: int = NEIGHBOURS) -> dict[str, np.ndarray]:
-    """Precision and recall of each prompt (P,) from S seeds, `features` (S, P, d), and its one real image, `reference` (P, d).
+    """Compute precision and recall of each prompt (P,) from `features` (S, P, d) of S seeds and `reference` (P, d).
 
-    Precision: share of the prompt's seeds inside the ball of its real image. Recall: 1 if the real image is inside the ball of
-    any of the prompt's seeds, else 0. The balls are those of the whole sets: k-th nearest of P real, of S · P sampled images.
+    Precision: share of the prompt's sampled images inside the ball of its real image. Recall: 1 if the real image is inside the
+    ball of any of the prompt's sampled images, else 0. Balls reach to the k-th nearest image of the whole set: of P real ones,
+    and of S · P sampled ones.
     """
     seeds, prompts, width = features.shape
     radii = squared_radii(features.reshape(-1, width), neighbours).reshape(seeds, prompts)
@@ -29,3 +30,8 @@ def per_prompt(features: np.ndarray, reference: np.ndarray, neighbours: int = NE
         "prompt_precision": (distances <= squared_radii(reference, neighbours)).mean(0),
         "prompt_recall": (distances <= radii).any(0).astype(float),
     }
+
+
+def set_flops(images: int, real: int, width: int, replicates: int = 1) -> float:
+    """Count FLOPs: half of the pairs within the sampled and within the real images, 2 FLOPs a number."""
+    return width * (images**2 + real**2)

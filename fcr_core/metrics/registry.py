@@ -1,11 +1,10 @@
-"""All metrics by key, and what a column of a table means."""
+"""All metrics by key, and the modules that judge sets of images by name. The order is that of pages."""
 
 from __future__ import annotations
 
-import re
+from types import ModuleType
 
 from fcr_core.metrics import (
-    class_precision_recall,
     class_score,
     clip_score,
     cmmd,
@@ -26,74 +25,45 @@ from fcr_core.metrics import (
 )
 from fcr_core.metrics.metric import Metric, metrics_of
 
-MODULES = (
+METRICS: dict[str, Metric] = {}
+# What `metrics.sets` of the configuration may name.
+SETS: dict[str, ModuleType] = {}
+
+
+def register(module: ModuleType) -> None:
+    """Add the metrics of a module of this package; its file name is its name in the configuration.
+
+    Raises `ValueError` for a metric of sets that does not say what it costs.
+    """
+    METRICS.update({metric.key: metric for metric in metrics_of(module)})
+    if hasattr(module, "of_set") or hasattr(module, "per_prompt"):
+        if not hasattr(module, "set_flops"):
+            raise ValueError(f"{module.__name__} has no set_flops(images, real, width, replicates): say what the metric costs")
+        SETS[module.__name__.split(".")[-1]] = module
+
+
+for _module in (
+    kid,
     frechet,
     frechet_pca,
     frechet_infinity,
-    kid,
     cmmd,
     inception_score,
     class_score,
     precision_recall,
     joint_precision_recall,
-    class_precision_recall,
     prompt_precision_recall,
-    clip_score,
     lit_score,
+    clip_score,
     latent_mse,
     st_lpips,
     psnr,
     ssim,
     embedding_drift,
-)
-# Networks by the name that ends a column.
-NETWORKS = {
-    "effnet": "EfficientNet-lite0",
-    "inception": "Inception-v3",
-    "dinov2": "DINOv2",
-    "clip": "CLIP",
-    "lit": "LiT",
-    "alex": "AlexNet",
-}
-METRICS: dict[str, Metric] = {metric.key: metric for module in MODULES for metric in metrics_of(module)}
+):
+    register(_module)
 
 
-def describe(column: str) -> Metric:
-    """The metric of a column `key`, `key_network`, or either with `_own` or `_base`; networks are those of `NETWORKS`.
-
-    >>> describe("frechet_pca64_effnet").title
-    'Fréchet PCA-64'
-    >>> describe("latent_mse_own").unit
-    'latent variance'
-
-    ValueError if no metric has that name.
-    """
-    key = key_of(column)
-    if key is None:
-        raise ValueError(f"column {column}: no metric of fcr_core.metrics.registry has this name; it knows {', '.join(METRICS)}")
-    return METRICS[key]
-
-
-def key_of(column: str) -> str | None:
-    """The formula of a column; None if it is of no metric.
-
-    >>> key_of("kid_effnet"), key_of("variation")
-    ('kid', None)
-    """
-    name = re.sub("_(own|base)$", "", column)
-    key, _, network = name.rpartition("_")
-    if name in METRICS:
-        return name
-    return key if key in METRICS and network in NETWORKS else None
-
-
-def label(column: str) -> str:
-    """Title, network and twin of a column, for people.
-
-    >>> label("kid_effnet"), label("st_lpips_alex_own")
-    ('KID (EfficientNet-lite0)', 'ST-LPIPS (AlexNet) to own uncached')
-    """
-    title, network = describe(column).title, re.sub("_(own|base)$", "", column).split("_")[-1]
-    twin = re.search("_(own|base)$", column)
-    shown = f"{title} ({NETWORKS[network]})" if network in NETWORKS else title
-    return f"{shown} to {twin[1]} uncached" if twin else shown
+def in_image_text_space(name: str) -> bool:
+    """Say if a module of `SETS` takes embeddings of images and captions, not the features of `metrics.extractor`."""
+    return metrics_of(SETS[name])[0].in_image_text_space

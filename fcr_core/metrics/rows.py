@@ -1,4 +1,4 @@
-"""Rows of an array in parts, and at unit length."""
+"""Helpers for rows of arrays: blocks, unit length, distances."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ BLOCK = 2048  # two blocks' kernel or distances: 34 MB in float64
 
 
 def spans(count: int) -> list[slice]:
-    """Consecutive parts of at most `BLOCK` of `count` rows."""
+    """Cut `count` rows into consecutive parts of at most `BLOCK`."""
     return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
 
 
 def blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """The rows in such parts, without a copy."""
+    """Yield the rows in such parts, without a copy."""
     return (rows[span] for span in spans(len(rows)))
 
 
 def unit_rows(x: np.ndarray) -> np.ndarray:
-    """Rows (n, d) over their Euclidean length."""
+    """Divide rows (n, d) by their Euclidean length."""
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """‖x_i − y_j‖² (n, m) in float64, by ‖x‖² + ‖y‖² − 2 x·y; equal rows are 0 up to rounding."""
+    """Compute ‖x_i − y_j‖² (n, m) in float64 as ‖x‖² + ‖y‖² − 2 x·y; equal rows give 0 up to rounding."""
     x, y = x.astype(np.float64), y.astype(np.float64)
     distances = x @ y.T
     distances *= -2

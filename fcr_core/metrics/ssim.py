@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from fcr_core.metrics.metric import Metric
 
@@ -21,5 +20,7 @@ WANG = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, 
 
 
 def per_image(images: np.ndarray, twins: np.ndarray) -> np.ndarray:
-    """uint8 RGB (N, H, W, 3) x 2, H and W at least 11 -> (N,), mean over the channels; 1 = the same."""
+    """Compare uint8 RGB images (N, H, W, 3) x 2, H and W at least 11 -> (N,), mean over the channels; 1 = the same."""
+    from skimage.metrics import structural_similarity  # 1 second
+
     return np.array([structural_similarity(image, twin, **WANG) for image, twin in zip(images, twins, strict=True)])

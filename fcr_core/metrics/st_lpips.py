@@ -1,4 +1,4 @@
-"""What ST-LPIPS is, a perceptual distance to the uncached twin; its network computes it (`fcr_core.features.stlpips_alex`)."""
+"""ST-LPIPS, a perceptual distance to the uncached twin. `fcr_core.features.stlpips_alex` computes it with its network."""
 
 from __future__ import annotations
 
@@ -12,4 +12,5 @@ METRIC = Metric(
     range=(0, float("inf")),
     needs="pixels",
     source="Ghildyal & Liu, 2022, arXiv 2207.13686",
+    digits=4,
 )

@@ -12,16 +12,11 @@ from dataclasses import dataclass, field
 
 from fcr_core.cost.plan_flops import sampling_flops
 from fcr_core.experiment.recipe import Recipe
+from fcr_core.features.registry import EXTRACTORS
 from fcr_core.planning import set_metric_costs as set_costs
 from fcr_core.planning.network_costs import OWN, NetworkCosts, table
 from fcr_core.planning.planned_run import PNG_BYTES_A_PIXEL, UNCACHED, PlannedRun, launched, loop_flops, samplers_of
 
-# FLOPs an image: EfficientNet-lite0 0.41 GMAC at 224 px (its authors), here at 96 px; Inception-v3 5.7 GMAC (torchvision),
-# ViT-L/14 81 GMAC, ViT-g/14 267 GMAC, and 23 for a text (open_clip's model profile).
-EXTRACTOR_FLOPS = {"effnet": 0.81e9 * (96 / 224) ** 2, "inception": 11.4e9, "dinov2": 162e9, "clip": 534e9}
-TEXT_FLOPS = 47e9
-# Numbers of a row: pooled features, and logits where the network has them.
-POOLED, LOGITS = {"effnet": 1280, "inception": 2048, "dinov2": 1024, "clip": 1024}, {"effnet": 1000, "inception": 1008}
 # Plans that the search for key steps tries a key step: about 200 for ten (docs/recipe.md).
 PLANS_A_KEY = 20
 # A pair of images, by its pixels: FLOPs of ST-LPIPS with AlexNet (counted at 512 px), seconds of SSIM (measured, one thread).
@@ -153,11 +148,11 @@ def encode_data(run: PlannedRun, w: Wildcards) -> JobCost:
 
 
 def row_bytes(rows: int, extractor: str) -> int:
-    return 4 * rows * (POOLED[extractor] + LOGITS.get(extractor, 0))
+    return 4 * rows * EXTRACTORS[extractor].row
 
 
 def extracted(run: PlannedRun, extractor: str, images: int) -> JobCost:
-    flops = {run.config["metrics"]["precision"]: images * EXTRACTOR_FLOPS[extractor]}
+    flops = {run.config["metrics"]["precision"]: images * EXTRACTORS[extractor].flops}
     return JobCost(flops, written={"features": row_bytes(images, extractor)})
 
 
@@ -172,21 +167,21 @@ def real_features(run: PlannedRun, w: Wildcards) -> JobCost:
 
 def text_features(run: PlannedRun, w: Wildcards) -> JobCost:
     texts = sum(run.images_in(w["dataset"], split) for split in ("train", "test"))
-    flops = {run.config["metrics"]["precision"]: texts * TEXT_FLOPS}
+    flops = {run.config["metrics"]["precision"]: texts * (EXTRACTORS[w["extractor"]].text_flops or 0)}
     return JobCost(flops, written={"features": row_bytes(texts, w["extractor"])})
 
 
 def measure_quality(run: PlannedRun, w: Wildcards) -> JobCost:
     """All metrics of sets of a cell; its image-text score, which is linear in the images, counts as nothing."""
     drawing, section = run.drawings[w["cell"]], run.config["metrics"]
-    real, width = run.images_in(drawing.cell.setting.dataset, "test"), POOLED[section["extractor"]]
+    real, width = run.images_in(drawing.cell.setting.dataset, "test"), EXTRACTORS[section["extractor"]].width
     counted = (set_costs.of_variation(metric, drawing.prompts, len(drawing.seeds), real, width) for metric in section["sets"])
     return JobCost({"fp32": sum(counted)})
 
 
 def measure_real(run: PlannedRun, w: Wildcards) -> JobCost:
     real, section = run.images_in(w["dataset"], "test"), run.config["metrics"]
-    return JobCost({"fp32": set_costs.of_halves(section["sets"], real, POOLED[section["extractor"]])})
+    return JobCost({"fp32": set_costs.of_halves(section["sets"], real, EXTRACTORS[section["extractor"]].width)})
 
 
 def measure_pairs(run: PlannedRun, w: Wildcards) -> JobCost:

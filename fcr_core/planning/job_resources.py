@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from fcr_core.planning.job_costs import POOLED, Wildcards, cost_of, timed_side
+from fcr_core.features.registry import EXTRACTORS
+from fcr_core.planning.job_costs import Wildcards, cost_of, timed_side
 from fcr_core.planning.network_costs import OWN, NetworkCosts, table
 from fcr_core.planning.planned_run import PlannedRun, launch_size
 from fcr_core.planning.rates import Rates
@@ -33,8 +34,6 @@ DRAWN_BYTES_A_PIXEL = 3100
 TRAINED_BYTES_A_FLOP = 2.5e-3
 # Features are read in float32, and their metrics work in float64 with a copy.
 BYTES_A_FEATURE = 4 + 2 * 8
-# Weights of extractors in millions, by their authors; loaded as other networks are.
-EXTRACTOR_PARAMETERS = {"effnet": 4.7e6, "inception": 23.9e6, "dinov2": 304e6, "clip": 1.37e9}
 # What no network explains, as measured or with room: pretraining of the pocket backbone, and metadata of LAION.
 FIXED = {"pretrain_vae": 4e9, "pretrain_unet": 4e9, "backbone_card": 4e9, "download_laion": 8e9}
 MARGIN, STEP_MB, LEAST_MB = 1.25, 500, 2000
@@ -111,7 +110,7 @@ def bytes_needed(run: PlannedRun, rule: str, wildcards: Wildcards) -> float:
         return networks_and_data(run, rule, wildcards)
     if rule in EXTRACTS:
         rows = cost_of(run, rule, wildcards).written["features"]
-        return LOADED * EXTRACTOR_PARAMETERS[wildcards["extractor"]] + 2 * rows
+        return LOADED * EXTRACTORS[wildcards["extractor"]].parameters + 2 * rows
     if rule in ("measure_quality", "measure_real"):
         return BYTES_A_FEATURE * features_read(run, wildcards)
     if rule == "measure_pairs" and run.config["device"] == "cpu":
@@ -166,4 +165,4 @@ def features_read(run: PlannedRun, wildcards: Mapping[str, str]) -> float:
     drawing = run.drawings.get(wildcards.get("cell", ""))
     drawn = len(drawing.seeds) * drawing.prompts if drawing else 0
     dataset = drawing.cell.setting.dataset if drawing else wildcards["dataset"]
-    return (drawn + run.images_in(dataset, "test")) * POOLED[run.config["metrics"]["extractor"]]
+    return (drawn + run.images_in(dataset, "test")) * EXTRACTORS[run.config["metrics"]["extractor"]].width

@@ -1,4 +1,4 @@
-"""FLOPs of the metrics that judge a set of images as a whole, counted from how `fcr_core/metrics` computes them.
+"""FLOPs of the metrics that judge a set of images as a whole: how often each is computed. Its own FLOPs are beside its formula.
 
 In FLOPs of a network: one of float64, with what is then made of the product, takes `FLOAT64` times as long.
 """
@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fcr_core.metrics.metric import metrics_of
+from fcr_core.metrics.registry import SETS
 from fcr_core.statistics.prompt_groups import GROUPS
 
 # Of 6,144 images of 2,048 numbers on one thread: precision and recall 28 GFLOP/s, KID 40; a float32 product 95 to 165.
 FLOAT64 = 3
 REPLICATES = GROUPS + 1
-# d³ FLOPs of one Fréchet distance of moments: two products of matrices (4) and eigenvalues alone (about 8).
-DISTANCE = 12
-# Subsets of `frechet_infinity`, and their images over those of the set: sizes from a tenth on, evenly.
-SUBSETS, SUBSET_IMAGES = 15, 15 * 0.55
 # Halvings of the real images in `measure_real`.
 HALVINGS = 20
 
@@ -25,27 +23,12 @@ def of_set(metric: str, images: int, real: int, width: int, replicates: int = 1)
 
     Only what grows with a power: all pairs of images, once whatever is left out; or moments and distances of Gaussians.
     """
-    moments = 2 * width**2 * (images + real)
-    counted = {
-        "kid": width * (images + real) ** 2,  # half of all pairs, 2 FLOPs a number
-        "precision_recall": width * (images + real) ** 2,
-        "joint_precision_recall": 2 * width * (images + real) ** 2,  # rows of an image and its caption
-        "prompt_precision_recall": width * (images**2 + real**2),
-        "cmmd": width * (images + real) ** 2,
-        "inception_score": 0,  # linear in the images
-        "class_score": 0,
-        "frechet": moments + replicates * DISTANCE * width**3,
-        "frechet_pca": moments,
-        "frechet_infinity": replicates * (SUBSET_IMAGES * moments + SUBSETS * DISTANCE * width**3),
-    }
-    if metric not in counted:
-        raise ValueError(f"metric {metric} has no cost: add it to fcr_core/planning/set_metric_costs.py")
-    return FLOAT64 * float(counted[metric])
+    return FLOAT64 * float(SETS[metric].set_flops(images, real, width, replicates))
 
 
 def of_variation(metric: str, images: int, seeds: int, real: int, width: int) -> float:
     """FLOPs of `measure_set`, `images` a seed: each seed by itself, and of a biased metric all seeds together."""
-    if metric == "kid":
+    if metrics_of(SETS[metric])[0].unbiased:
         return seeds * of_set(metric, images, real, width, REPLICATES)
     alone = seeds * of_set(metric, images, real, width) if seeds > 1 else 0
     return alone + of_set(metric, seeds * images, real, width, REPLICATES)

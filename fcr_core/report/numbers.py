@@ -1,33 +1,16 @@
-"""Numbers as a reader wants them: signs, units and as many digits as they have."""
+"""Numbers and headings as a reader of the page wants them; numbers are written as in the tables."""
 
 from __future__ import annotations
 
-import math
 import re
 
-from fcr_core.metrics.registry import key_of
-from fcr_core.tables.markdown import heading
+from fcr_core.tables.formatting import interval as interval
+from fcr_core.tables.formatting import number as number
+from fcr_core.tables.formatting import percent as percent
+from fcr_core.tables.metric_columns import heading, key_of
 
 VARIANCES = {"feature_variance": "σ²_Δ", "feature_variance_relative": "σ²_Δ over the features' power"}
 VARIANCE = re.compile(f"({'|'.join(VARIANCES)})_d(\\d+)")
-
-
-def number(value: float, digits: int | None = None) -> str:
-    """Fixed digits, or four significant ones; with a real minus sign.
-
-    >>> number(-0.25, 1), number(0.000438123)
-    ('−0.2', '0.0004381')
-    """
-    return (f"{value:.4g}" if digits is None else f"{value:.{digits}f}").replace("-", "−")
-
-
-def percent(value: float) -> str:
-    r"""With a space that does not break.
-
-    >>> percent(-0.0581)
-    '−5.8\xa0%'
-    """
-    return f"{100 * value:+.1f}\xa0%".replace("-", "−")
 
 
 def plural(count: int, noun: str) -> str:
@@ -37,13 +20,6 @@ def plural(count: int, noun: str) -> str:
     ('1 seed', '3 seeds')
     """
     return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def interval(value: float, low: float, high: float, digits: int | None = None) -> str:
-    """`1.23 [1.10, 1.36]`; a point alone when the interval has no width, or there is none."""
-    if low == high or math.isnan(low):
-        return number(value, digits)
-    return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
 def heading_of(metric: str) -> tuple[str, int | None]:

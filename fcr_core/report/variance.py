@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from fcr_core.report.cells import Cell, Table
-from fcr_core.report.numbers import VARIANCE, VARIANCES, number, percent
+from fcr_core.report.numbers import VARIANCE, VARIANCES, interval, number, percent
 from fcr_core.report.provenance import Provenance
 from fcr_core.report.results import Results, kind_of
 from fcr_core.report.views import SYMBOLS, Figure, View, bars, drawn
@@ -66,12 +66,8 @@ def change_of(results: Results, row: str, metric: str) -> Interval:
     return results.measured[row].jackknifed(metric).relative_change(base)
 
 
-def bracketed(measured: Interval, text: Callable[[float], str]) -> str:
-    return f"{text(measured.value)} [{text(measured.low)}, {text(measured.high)}]"
-
-
 def cell(measured: Interval, text: Callable[[float], str], tip: str) -> Cell:
-    return Cell(bracketed(measured, text), measured.value, tip)
+    return Cell(interval(measured.value, measured.low, measured.high, written=text), measured.value, tip)
 
 
 def lines(deltas: list[int], curves: Curves, text: Callable[[float], str]) -> list[go.Scatter]:
@@ -81,7 +77,8 @@ def lines(deltas: list[int], curves: Curves, text: Callable[[float], str]) -> li
         values = [point.value for point in curve]
         style: dict[str, Any] = {"mode": "lines+markers", "marker": {"symbol": symbol, "size": 7}, "line": {"width": 1.5}}
         traces.append(go.Scatter(
-            x=deltas, y=values, name=model, text=[bracketed(point, text) for point in curve], **style,
+            x=deltas, y=values, name=model, **style,
+            text=[interval(point.value, point.low, point.high, written=text) for point in curve],
             error_y=bars(values, [point.low for point in curve], [point.high for point in curve]),
             meta={"kind": "plain" if model == "base" else kind_of(f"{model}-FD-")},
             hovertemplate=f"<b>{model}</b>, Δ = %{{x}}<br>%{{text}}<extra></extra>",

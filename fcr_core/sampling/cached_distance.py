@@ -1,4 +1,4 @@
-"""Mini-validation of a fine-tune: how far the cached sampler ends from where the base model went uncached."""
+"""The mini-validation of a fine-tune: how far the cached sampler ends from where the base model went uncached."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from fcr_core.sampling.trajectories import Trajectories, sample_trajectory
 
 
 def cached_distance(pipe: StableDiffusionPipeline, trajectories: Trajectories, plan: Plan, decoder: Any = None) -> float:
-    """Mean squared distance of final latents, from the same noise and prompts as the trajectories, to the trajectories' own.
+    """Return the mean squared distance between final latents of the cached sampler and those of the trajectories.
 
-    The pipeline, with DDIM, samples with the weights that its UNet (or the reuse `decoder`) has now.
+    Both start from the same noise and prompts. The pipeline, with DDIM, samples with the weights that its UNet (or the reuse
+    `decoder`) has now.
     """
     ends = []
     with EncoderCache(pipe, plan, decoder=decoder):
@@ -31,7 +32,7 @@ def cached_distance(pipe: StableDiffusionPipeline, trajectories: Trajectories, p
 
 
 def shared_distance(pipe: StableDiffusionPipeline, trajectories: Trajectories, plan: Plan, decoder: Any = None) -> float:
-    """`cached_distance`, shared out over the processes of `torchrun`: all get the same number, and so decide alike."""
+    """Compute `cached_distance`, shared out over the processes of `torchrun`. All get the same number, so all decide alike."""
     workers = PartialState()
     mine = trajectories.every(workers.num_processes, workers.process_index)
     count = len(mine.latents)

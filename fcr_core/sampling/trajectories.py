@@ -1,7 +1,7 @@
-"""Guided DDIM trajectories of the base model: where the sampler really is at each step, and what it should predict there.
+"""Guided DDIM trajectories of the base model: where the sampler is at each step, and what it should predict there.
 
-Pairs that share x_0 and ε can teach a decoder no more than E[ε | x_t], the same for a whole group. Along one trajectory x_{t_i}
-is a function of (x_key, t_i), so features of x_key can in principle yield the prediction at each step of the group.
+Pairs that share x_0 and ε can teach a decoder no more than E[ε | x_t], which is the same for a whole group. Along one trajectory
+x_{t_i} is a function of (x_key, t_i). So features of x_key can in principle yield the prediction at each step of the group.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from fcr_core.jobs.files import replacing
 
 @dataclass(frozen=True)
 class Trajectories:
-    """Of N runs of `steps` steps with one guidance scale: `latents`, `texts` (N, L, D), `null_text` (1, L, D).
+    """N runs of `steps` steps with one guidance scale. `texts` are (N, L, D) and `null_text` is (1, L, D).
 
-    `latents` are (N, steps + 1, C, h, w) from the initial noise on, or only the first and the last of each run, (N, 2, C, h, w).
+    `latents` are (N, steps + 1, C, h, w), from the initial noise on. Or they hold only the first and last of each run,
+    (N, 2, C, h, w).
     """
 
     latents: torch.Tensor
@@ -32,11 +33,14 @@ class Trajectories:
     steps: int
 
     def every(self, count: int, first: int) -> Trajectories:
-        """Each `count`-th run from the one with number `first` on."""
+        """Return each `count`-th run, starting with run number `first`."""
         return replace(self, latents=self.latents[first::count], texts=self.texts[first::count])
 
     def save(self, path: Path) -> None:
-        """One safetensors file, float32: predictions are differences of neighbouring latents."""
+        """Write one safetensors file.
+
+        It is in float32, because predictions are differences of neighbouring latents.
+        """
         tensors = {"latents": self.latents, "texts": self.texts, "null_text": self.null_text}
         about = {"guidance": str(self.guidance), "steps": str(self.steps)}
         with replacing(path) as draft:
@@ -54,7 +58,7 @@ class Trajectories:
 def sample_trajectory(
     pipe: StableDiffusionPipeline, texts: torch.Tensor, null_text: torch.Tensor, noise: torch.Tensor, steps: int, guidance: float
 ) -> torch.Tensor:
-    """Latents (B, steps + 1, C, h, w) of one run of the pipeline, uncached, from `noise` (B, C, h, w)."""
+    """Return the latents (B, steps + 1, C, h, w) of one uncached run of the pipeline from `noise` (B, C, h, w)."""
     visited = [noise]
 
     def note(_pipe: Any, _step: int, _t: Any, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -83,7 +87,10 @@ class DDIMSteps:
 
     @classmethod
     def of(cls, scheduler: DDIMScheduler, steps: int) -> DDIMSteps:
-        """The coefficients of the scheduler's `steps` steps. Raises `ValueError` unless it predicts ε and clips nothing."""
+        """Return the coefficients of the scheduler's `steps` steps.
+
+        Raises `ValueError` unless the scheduler predicts ε and clips nothing.
+        """
         config = scheduler.config
         if config.prediction_type != "epsilon" or config.clip_sample or config.thresholding:
             raise ValueError("trajectories need a scheduler with prediction_type epsilon that clips nothing")
@@ -96,6 +103,6 @@ class DDIMSteps:
         return cls(now, a, (1 - alpha_next).sqrt() - a * (1 - alpha).sqrt())
 
     def prediction(self, x: torch.Tensor, x_next: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
-        """ε_i (B, C, h, w) that leads from x_i to x_{i+1}; `step` (B,)."""
+        """Return the ε_i (B, C, h, w) that leads from x_i to x_{i+1}. `step` (B,) holds the index i of each row."""
         a, b = (c[step].view(-1, *[1] * (x.dim() - 1)) for c in (self.a, self.b))
         return (x_next - a * x) / b

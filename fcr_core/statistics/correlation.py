@@ -1,4 +1,4 @@
-"""Does one quantity predict another over models? Pearson r and R² with intervals, prediction of a left-out model, ranks."""
+"""How well one quantity predicts another over models: Pearson r and R² with intervals, left-out models, ranks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ RESAMPLES = 5000
 
 
 def fit(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """x and y (n,), one value a model. Needs n >= 4 and values that differ.
+    """Fit y to x, both (n,) with one value a model. Needs n >= 4 and values that differ.
 
-    r with Fisher's interval; R² with the percentile bootstrap over models, seeded; `r2_left_out` = 1 − PRESS/SST, R² of each
-    model predicted by a line through the others (negative when the mean predicts better); Spearman's rank correlation.
+    `r` has Fisher's interval, `r2` that of a seeded percentile bootstrap over models. `r2_left_out` is 1 − PRESS/SST: a line
+    through the others predicts each model; it is negative if the mean predicts better. `spearman` is the rank correlation.
     """
     pearson = stats.pearsonr(x, y)
     fisher = pearson.confidence_interval(0.95)
@@ -31,14 +31,14 @@ def fit(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 
 def r_squared(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Squared Pearson correlation along an axis; NaN where a sample does not vary."""
+    """Compute the squared Pearson correlation along an axis; NaN where a sample does not vary."""
     x, y = x - x.mean(axis, keepdims=True), y - y.mean(axis, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         return (x * y).sum(axis) ** 2 / ((x**2).sum(axis) * (y**2).sum(axis))
 
 
 def left_out_r2(x: np.ndarray, y: np.ndarray) -> float:
-    """1 − PRESS/SST of the least-squares line; a left-out residual is e_i / (1 − h_i)."""
+    """Compute 1 − PRESS/SST of the least-squares line; a left-out residual is e_i / (1 − h_i)."""
     design = np.column_stack([np.ones_like(x), x])
     hat = design @ np.linalg.pinv(design)
     residuals = (y - hat @ y) / (1 - np.diag(hat))

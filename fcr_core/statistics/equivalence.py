@@ -1,4 +1,4 @@
-"""Claims "no worse than by this margin" about two arms on the same prompts: one-sided tests, TOST, and the ratio of two means."""
+"""Tests of "no worse than by this margin" for two arms on the same prompts, and the ratio of two means."""
 
 from __future__ import annotations
 
@@ -14,28 +14,23 @@ Scale = Literal["difference", "ratio"]
 
 
 def non_inferiority_p(arm: np.ndarray, other: np.ndarray, margin: float, direction: Direction, scale: Scale) -> float:
-    """One-sided p of H0: "arm − other (or arm/other − 1) is `direction` `margin`" is false. Values a prompt (n,), paired.
+    """Test the claim "arm − other (or arm/other − 1) is `direction` `margin`"; a small p supports it.
 
-    On the ratio scale the claim is one about mean(arm) − (1 + margin) · mean(other), a mean of paired values; mean(other) > 0.
-    p <= 0.05 where, and only where, the one-sided 95 % bound (`mean_interval` of the differences, or
-    `ratio_of_means`) is inside the margin. For heavy-tailed values both err more often than 5 %: judge the bounds of
-    `skewed_mean_interval` of the differences, or of arm − (1 + margin) · other, instead (docs/statistics.md).
+    Values are one a prompt (n,), paired; p is one-sided. On the ratio scale the test takes a mean of paired values,
+    mean(arm) − (1 + margin) · mean(other); it needs mean(other) > 0. p <= 0.05 exactly if the one-sided 95 % bound of
+    `mean_interval` of the differences, or of `ratio_of_means`, is inside the margin. For heavy-tailed values both are wrong more
+    often than in 5 %: use the bounds of `skewed_mean_interval` of the differences, or of arm − (1 + margin) · other
+    (docs/statistics.md).
     """
     contrast = arm - other - margin if scale == "difference" else arm - (1 + margin) * other
     alternative = "less" if direction == "at most" else "greater"
     return float(stats.ttest_1samp(contrast, 0, alternative=alternative).pvalue)
 
 
-def equivalence_p(arm: np.ndarray, other: np.ndarray, low: float, high: float, scale: Scale) -> float:
-    """Two one-sided tests (Schuirmann, 1987): p of H0: arm − other (or arm/other − 1) is not between `low` and `high`."""
-    above = non_inferiority_p(arm, other, low, "at least", scale)
-    return max(above, non_inferiority_p(arm, other, high, "at most", scale))
-
-
 def ratio_of_means(arm: np.ndarray, other: np.ndarray) -> Interval:
-    """mean(arm) / mean(other) − 1 of values a prompt (n,), paired, with Fieller's interval (1954, J. R. Stat. Soc. B 16).
+    """Compute mean(arm) / mean(other) − 1 of paired values (n,), one a prompt, with Fieller's interval.
 
-    Raises ValueError where mean(other) is not clearly above 0: then no ratio is bounded.
+    Fieller, 1954, J. R. Stat. Soc. B 16. Raises `ValueError` if mean(other) is not clearly above 0: then the ratio has no bounds.
     """
     low, high = fieller_ends(arm, other, 0.975)
     lower, upper = fieller_ends(arm, other, 0.95)
@@ -43,7 +38,7 @@ def ratio_of_means(arm: np.ndarray, other: np.ndarray) -> Interval:
 
 
 def fieller_ends(arm: np.ndarray, other: np.ndarray, level: float) -> tuple[float, float]:
-    """The ratios ρ − 1 at which |mean(arm − ρ · other)| is t(n − 1) standard errors: roots of a quadratic in ρ."""
+    """Solve for the ratios ρ − 1 at which |mean(arm − ρ · other)| is t(n − 1) standard errors: a quadratic in ρ."""
     n = len(arm)
     spread = stats.t.ppf(level, n - 1) ** 2 / n * np.cov(arm, other)
     square, cross, rest = (

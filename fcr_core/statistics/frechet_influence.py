@@ -1,7 +1,7 @@
 """Standard error of a Fréchet distance from each prompt's influence on it: one eigendecomposition an arm instead of twenty.
 
-The reference set is held fixed: the interval says what other prompts and seeds would give against the same reference. Its
-target is the distance at this number of images, not at infinitely many.
+The reference set is fixed: the interval says what other prompts and seeds would give against the same reference. It is an
+interval for the distance at this number of images, not at infinitely many.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fcr_core.statistics.intervals import Interval, mean_interval
 
 @dataclass(frozen=True)
 class Linearised:
-    """A statistic of one arm: its value, and the influence of each prompt on it (P,), which is 0 on average."""
+    """A statistic of one arm: its value, and the influence of each prompt on it (P,); influences average to 0."""
 
     value: float
     influence: np.ndarray
@@ -25,21 +25,21 @@ class Linearised:
         return mean_interval(self.value + self.influence)
 
     def difference(self, other: Linearised) -> Interval:
-        """self − other, paired: both have the same prompts in the same order."""
+        """Compute self − other, paired: both have the same prompts in the same order."""
         return mean_interval(self.value - other.value + self.influence - other.influence)
 
     def relative_change(self, other: Linearised) -> Interval:
-        """self / other − 1, paired, by the delta method: the influence on a/b is (IF_a − a/b · IF_b) / b."""
+        """Compute self / other − 1, paired, by the delta method: the influence on a/b is (IF_a − a/b · IF_b) / b."""
         ratio = self.value / other.value
         return mean_interval(ratio - 1 + (self.influence - ratio * other.influence) / other.value)
 
 
 def linearised_frechet(features: np.ndarray, reference_mean: np.ndarray, reference_covariance: np.ndarray) -> Linearised:
-    """Fréchet distance of the images of all seeds together, `features` (seeds, prompts, d), to a reference of fixed moments.
+    """Compute the Fréchet distance of all seeds' images, `features` (seeds, prompts, d), to a reference of fixed moments.
 
     IF(x) = 2 (μ − μ_r)·(x − μ) + (x − μ)ᵀ (I − T)(x − μ) − tr((I − T) Σ),  T = R (R Σ R)^(−½) R,  R = Σ_r^½,
-    averaged over the seeds of a prompt, which are one cluster. A central limit theorem for it: Rippl, Munk & Sturm (2016, arXiv
-    1507.04090). Raises ValueError with no more images than dimensions, where the distance has no derivative.
+    averaged over the seeds of a prompt, which are one cluster. Rippl, Munk & Sturm (2016, arXiv 1507.04090) prove a central limit
+    theorem. Raises `ValueError` unless there are more images than dimensions: otherwise the distance has no derivative.
     """
     seeds, prompts, width = features.shape
     rows = features.reshape(-1, width).astype(np.float64)
@@ -57,6 +57,6 @@ def linearised_frechet(features: np.ndarray, reference_mean: np.ndarray, referen
 
 
 def root_of(covariance: np.ndarray) -> np.ndarray:
-    """The symmetric square root of a covariance (d, d)."""
+    """Compute the symmetric square root of a covariance (d, d)."""
     values, vectors = eigh(covariance)
     return vectors * np.sqrt(values.clip(0)) @ vectors.T

@@ -1,4 +1,4 @@
-"""Many exploratory comparisons at once: p-values adjusted within each family (docs/statistics.md says which need it)."""
+"""P-values of many exploratory comparisons, adjusted within each family (docs/statistics.md says which need it)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ METHODS = {"holm": "holm", "benjamini-hochberg": "fdr_bh"}
 def adjusted(
     table: pd.DataFrame, family: list[str], method: Literal["holm", "benjamini-hochberg"] = "holm", level: float = 0.05
 ) -> pd.DataFrame:
-    """`table` with `p_adjusted` and `rejected` beside its column `p`; rows that agree in the columns `family` are one family.
+    """Add `p_adjusted` and `rejected` to `table`, which has a column `p`. Rows that agree in the columns `family` are one family.
 
-    Holm bounds the chance of any false rejection in a family by `level`, Benjamini-Hochberg the expected share of false ones
-    among the rejected. A row whose p is NaN (nothing differed) counts for no family and is not rejected.
+    Holm keeps the chance of any false rejection in a family below `level`. Benjamini-Hochberg keeps the expected share of false
+    ones among the rejections below it. A row whose p is NaN (nothing differed) is in no family and is not rejected.
     """
     parts = []
     for _, rows in table.dropna(subset="p").groupby(family, sort=False):

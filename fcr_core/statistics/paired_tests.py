@@ -1,4 +1,4 @@
-"""Two arms on the same prompts: tests of their difference, and the interval between seeds, which no verdict may use."""
+"""Tests of the difference of two arms on the same prompts, and the interval between seeds, which no verdict may use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fcr_core.statistics.intervals import Interval, mean_interval
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Mean difference over prompts, whether it is 0 (Student's t), and whether the differences are symmetric about 0."""
+    """Mean difference over prompts, with p-values of two tests: that its mean is 0, and that it is symmetric about 0."""
 
     difference: Interval
     df: int
@@ -21,11 +21,11 @@ class PairedTest:
 
 
 def paired_test(arm: np.ndarray, other: np.ndarray) -> PairedTest:
-    """arm − other, each (seeds, prompts) with the same prompts in the same order; seeds are averaged within a prompt first.
+    """Test arm − other, each (seeds, prompts) with the same prompts in the same order. Seeds are averaged within a prompt first.
 
     `t_p`: two-sided, H0: the mean difference is 0. `wilcoxon_p`: two-sided signed-rank test, H0: the differences are
-    symmetric about 0. That is not a test of the mean: skewed differences of mean 0 are rejected too, so it is reported beside and
-    decides nothing. NaN when no prompt differs.
+    symmetric about 0. Wilcoxon's is not a test of the mean: it also rejects skewed differences of mean 0. It is reported beside
+    the other and decides nothing. It is NaN if no prompt differs.
     """
     mine, theirs = arm.mean(0), other.mean(0)
     gaps = mine - theirs
@@ -36,9 +36,9 @@ def paired_test(arm: np.ndarray, other: np.ndarray) -> PairedTest:
 
 @dataclass(frozen=True)
 class BetweenSeeds:
-    """Mean over seeds with Student's 95 % interval. It has no one-sided bounds, so that no criterion can be judged by it.
+    """Mean over seeds with Student's 95 % interval, without one-sided bounds, so that no criterion can be judged by it.
 
-    It treats the prompts as all there are: of what other prompts would give it covers far less than 95 % (docs/statistics.md).
+    It treats the prompts as fixed. It covers the value of other prompts far less often than 95 % (docs/statistics.md).
     """
 
     value: float
@@ -52,6 +52,6 @@ class BetweenSeeds:
 
 
 def between_seeds(values: np.ndarray) -> BetweenSeeds:
-    """`values` (seeds,), one value of the whole set of prompts a seed. Paired arms: pass the differences. Needs 2 seeds."""
+    """Average `values` (seeds,), each of one seed's whole set of prompts. Paired arms: pass the differences. Needs 2 seeds."""
     interval = mean_interval(values)
     return BetweenSeeds(interval.value, interval.low, interval.high, len(values))

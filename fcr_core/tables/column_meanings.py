@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from fcr_core.metrics.registry import describe, key_of, label
+from fcr_core.tables.metric_columns import describe, key_of, label
 
 COUNTS = {
     "variation": "name of the row: weights and sampler",

@@ -49,8 +49,8 @@ class Compared(NamedTuple):
         return claim | asdict(self.measured) | {"verdict": self.criterion.verdict(self.measured), "metric": self.metric}
 
 
-# Experiment 1 of the plan, each against FD-5 but for the feature variance, which is against the base model.
-# The measured Fréchet distance and image-text score put their own names in place of {}.
+# Experiment 1 of the plan, each against FD-5 but for the feature variance, which is against the base model. Verdicts on recipes
+# take their limits from here. The measured Fréchet distance and image-text score put their own names in place of {}.
 EXP1 = {
     "frechet": Criterion("{}, relative change", "at most", 0.05),
     "image_text": Criterion("{}, relative change", "at least", -0.02),

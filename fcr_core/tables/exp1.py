@@ -10,12 +10,12 @@ import pandas as pd
 
 from fcr_core.experiment.rows import Variation
 from fcr_core.metrics.left_out import ALL
-from fcr_core.metrics.registry import label
 from fcr_core.statistics.intervals import Interval, Jackknifed, jackknifed_mean, ratio_of_medians, skewed_mean_interval
 from fcr_core.statistics.multiplicity import adjusted
 from fcr_core.statistics.paired_tests import between_seeds, paired_test
 from fcr_core.statistics.prompt_groups import group_of
 from fcr_core.tables.criteria import EXP1, VERDICT_COLUMNS, Compared
+from fcr_core.tables.metric_columns import label
 from fcr_core.tables.metric_roles import FRECHET, IMAGE_TEXT
 
 

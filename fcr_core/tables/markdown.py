@@ -4,24 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from fcr_core.metrics.registry import describe, key_of, label
-
-# Digits of the metrics on the page, by formula, in their order. All others stand in the CSV.
-DIGITS = {
-    "kid": 4,
-    "frechet": 2,
-    "frechet_pca64": 1,
-    "inception_score": 1,
-    "class_score": 1,
-    "precision": 3,
-    "recall": 3,
-    "lit_score": 2,
-    "clip_score": 2,
-    "latent_mse": 4,
-    "st_lpips": 4,
-    "embedding_drift": 3,
-}
-ARROWS = {"lower": "↓", "higher": "↑"}
+from fcr_core.metrics.registry import METRICS
+from fcr_core.tables.formatting import interval, number
+from fcr_core.tables.metric_columns import heading, key_of
 
 EXPLANATION = """
 Brackets: 95 % intervals. The network that a metric uses stands beside its name: only a Fréchet distance of Inception-v3 is
@@ -54,24 +39,16 @@ def quality(table: pd.DataFrame, real: pd.DataFrame) -> str:
     shown = pd.DataFrame({"variation": ["*real images*", *table["variation"]]})
     columns = {column: heading(column) for column in shown_columns(table)} | {"feature_variance_d10": ("σ²_Δ at Δ = 10 ↓", 6)}
     for column, (title, digits) in columns.items():
-        floor = f"{floors[column]:.{digits}f}" if column in floors else ""
-        cells = [bracketed(row[column], row[f"{column}_low"], row[f"{column}_high"], digits) for _, row in table.iterrows()]
+        floor = number(floors[column], digits) if column in floors else ""
+        cells = [interval(row[column], row[f"{column}_low"], row[f"{column}_high"], digits) for _, row in table.iterrows()]
         shown[title] = [floor, *cells]
     return "## Quality\n\n" + shown.to_markdown(index=False, disable_numparse=True)
 
 
 def shown_columns(table: pd.DataFrame) -> list[str]:
-    """The metrics of the page, in its order."""
-    return sorted((column for column in table if key_of(column) in DIGITS), key=lambda c: list(DIGITS).index(str(key_of(c))))
-
-
-def heading(column: str) -> tuple[str, int | None]:
-    """Of a metric's column: what it is, with an arrow that points to where it is better, and its digits on pages.
-
-    >>> heading("kid_effnet")
-    ('KID (EfficientNet-lite0) ↓', 4)
-    """
-    return f"{label(column)} {ARROWS[describe(column).direction]}", DIGITS.get(str(key_of(column)))
+    """List the metrics of the page, in the order of the registry; all others stand in the CSV."""
+    order = [key for key, metric in METRICS.items() if metric.digits is not None]
+    return sorted((column for column in table if key_of(column) in order), key=lambda column: order.index(str(key_of(column))))
 
 
 def cost(table: pd.DataFrame, batch: int, goal: str) -> str:
@@ -79,9 +56,9 @@ def cost(table: pd.DataFrame, batch: int, goal: str) -> str:
     shown["encoder / decoder passes"] = [f"{r.encoder_passes} / {r.decoder_passes}" for r in table.itertuples()]
     shown["UNet GFLOPs an image"] = table["unet_gflops"].map("{:.1f}".format)
     columns = [f"latency_ms_b{batch}", f"latency_ms_b{batch}_q25", f"latency_ms_b{batch}_q75"]
-    shown[f"ms an image, batch {batch}"] = [bracketed(value, low, high, 0) for value, low, high in table[columns].to_numpy()]
+    shown[f"ms an image, batch {batch}"] = [interval(value, low, high, 0) for value, low, high in table[columns].to_numpy()]
     columns = [f"speedup_b{batch}", f"speedup_b{batch}_low", f"speedup_b{batch}_high"]
-    shown[f"speed-up over {goal}"] = [bracketed(value, low, high, 2) for value, low, high in table[columns].to_numpy()]
+    shown[f"speed-up over {goal}"] = [interval(value, low, high, 2) for value, low, high in table[columns].to_numpy()]
     shown["FLOP limit of it"] = table["flop_limit_vs_goal"].map("{:.2f}".format)
     shown["peak tensor MB"] = table[f"peak_tensor_mb_b{batch}"].map("{:.1f}".format)
     return "## Cost\n\n" + shown.to_markdown(index=False, disable_numparse=True)
@@ -89,12 +66,7 @@ def cost(table: pd.DataFrame, batch: int, goal: str) -> str:
 
 def verdicts(criteria: pd.DataFrame, goal: str) -> str:
     shown = criteria[["variation", "criterion", "claim", "verdict"]].copy()
-    cells = [bracketed(r.value, r.lower_bound, r.upper_bound, 3) for r in criteria.itertuples()]
+    cells = [interval(r.value, r.lower_bound, r.upper_bound, 3) for r in criteria.itertuples()]
     shown.insert(3, "measured (one-sided 95 % bounds)", cells)
     title = f"## Success criteria\n\nAgainst {goal}; the feature variance against the base model.\n\n"
     return title + shown.to_markdown(index=False, disable_numparse=True)
-
-
-def bracketed(value: float, low: float, high: float, digits: int | None) -> str:
-    """`1.23 [1.10, 1.36]`."""
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

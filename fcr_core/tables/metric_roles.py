@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fcr_core.metrics.registry import key_of, label
+from fcr_core.metrics import metric
+from fcr_core.metrics.registry import METRICS
+from fcr_core.tables.metric_columns import key_of, label
 
 
 @dataclass(frozen=True)
 class Role:
-    """What a criterion asks for, and the formulas that may stand for it; `setting` is the config key that chooses one."""
+    """A quantity that a criterion asks for; `setting` is the config key that chooses what measures it."""
 
-    name: str
-    keys: tuple[str, ...]
+    name: metric.Role
     setting: str
 
+    @property
+    def keys(self) -> list[str]:
+        """The formulas that may stand for it: those that say so."""
+        return [key for key, formula in METRICS.items() if formula.role == self.name]
+
     def column(self, columns: Iterable[str]) -> str:
-        """The first of `columns` that has the role.
+        """Find the first of `columns` that has the role.
 
         >>> FRECHET.column(["kid_effnet", "frechet_pca64_effnet"])
         'frechet_pca64_effnet'
 
-        ValueError if there is none.
+        Raises `ValueError` if there is none.
         """
         for column in columns:
             if key_of(column) in self.keys:
@@ -30,10 +36,10 @@ class Role:
         raise ValueError(f"no {self.name} was measured: config key {self.setting} must choose one of {', '.join(self.keys)}")
 
     def title(self, columns: Iterable[str]) -> str:
-        """Of that column, with its network: `Fréchet PCA-64 (EfficientNet-lite0)`."""
+        """Write that column's metric and network: `Fréchet PCA-64 (EfficientNet-lite0)`."""
         return label(self.column(columns))
 
 
-FRECHET = Role("Fréchet distance", ("frechet", "frechet_pca64"), "metrics.sets")
-KID = Role("KID", ("kid",), "metrics.sets")
-IMAGE_TEXT = Role("image-text score", ("lit_score", "clip_score"), "metrics.image_text")
+FRECHET = Role("Fréchet distance", "metrics.sets")
+KID = Role("KID", "metrics.sets")
+IMAGE_TEXT = Role("image-text score", "metrics.image_text")

@@ -8,22 +8,22 @@ from typing import Any
 import pandas as pd
 
 from fcr_core.experiment.rows import Variation
-from fcr_core.metrics.registry import label
 from fcr_core.statistics.intervals import Interval, ratio_of_medians
-from fcr_core.tables.criteria import Compared, Criterion
+from fcr_core.tables.criteria import EXP1, Compared, Criterion
 from fcr_core.tables.exp1 import Measurements, difference
+from fcr_core.tables.formatting import interval
+from fcr_core.tables.metric_columns import label
 from fcr_core.tables.metric_roles import FRECHET, IMAGE_TEXT, KID
 
 DISTANCES = {"st_lpips_alex": "ST-LPIPS", "latent_mse": "latent MSE"}
 # Against the quality goal, FD-5 of the base model.
 QUALITY = {
-    FRECHET: Criterion("{}, relative change", "at most", 0.05),
+    FRECHET: EXP1["frechet"],
     KID: Criterion("{}, difference", "at most", 0.0),
-    IMAGE_TEXT: Criterion("{}, relative change", "at least", -0.02),
+    IMAGE_TEXT: EXP1["image_text"],
 }
 BASE = Criterion("ST-LPIPS to the base model's uncached output, difference", "at most", 0.0)
 OWN = Criterion("ST-LPIPS to the model's own uncached output, difference", "at most", 0.0)
-MEMORY_LIMIT, SPEED_LIMIT = 0.02, 1.4
 # What a user needs memory for is a call, from prompts to pixels: that is asked. The sampling loop alone is reported.
 MEMORY = {"peak_tensor_bytes": "peak tensor memory", "loop_tensor_bytes": "peak tensor memory of the sampling loop"}
 TWINS = {"own": "model's own", "base": "base model's"}
@@ -91,7 +91,10 @@ def faster(row: Variation, goal: Variation, efficiency: pd.DataFrame) -> list[Co
         batch: ratio_of_medians(theirs["seconds"].to_numpy(), mine["seconds"].to_numpy())
         for batch, mine, theirs in side_by_side(row, goal, efficiency)
     }
-    return [Compared(Criterion(f"speed-up at batch {batch}", "at least", SPEED_LIMIT), ratio) for batch, ratio in ratios.items()]
+    return [
+        Compared(Criterion(f"speed-up at batch {batch}", "at least", EXP1["speedup"].limit), ratio)
+        for batch, ratio in ratios.items()
+    ]
 
 
 def memory(row: Variation, goal: Variation, efficiency: pd.DataFrame, column: str, extra: int) -> list[Compared]:
@@ -102,7 +105,8 @@ def memory(row: Variation, goal: Variation, efficiency: pd.DataFrame, column: st
     }
     return [
         Compared(
-            Criterion(f"{MEMORY[column]} at batch {batch}, relative change", "at most", MEMORY_LIMIT), Interval(*[change] * 5)
+            Criterion(f"{MEMORY[column]} at batch {batch}, relative change", "at most", EXP1["memory"].limit),
+            Interval(*[change] * 5),
         )
         for batch, change in changes.items()
     ]
@@ -155,7 +159,7 @@ def criteria_page(criteria: pd.DataFrame, goal: str) -> str:
         pairs = zip(table["verdict"], table["asked"], strict=True)
         shown["verdict"] = [verdict if asked_for else f"({verdict})" for verdict, asked_for in pairs]
         shown.insert(2, "measured (one-sided 95 % bounds)", [
-            f"{r.value:.4g} [{r.lower_bound:.4g}, {r.upper_bound:.4g}]" for r in table.itertuples()
+            interval(r.value, r.lower_bound, r.upper_bound) for r in table.itertuples()
         ])  # fmt: skip
         lines += [f"## {name}", shown.to_markdown(index=False, disable_numparse=True)]
     return "\n\n".join(lines) + "\n"

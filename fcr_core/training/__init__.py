@@ -1,1 +1,1 @@
-"""The training loop and what it reads."""
+"""Train networks: one training loop for all, the data it reads, and the networks of the pocket backbone."""

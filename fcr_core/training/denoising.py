@@ -12,14 +12,17 @@ from fcr_core.training.training_set import TrainingSet
 
 
 def prediction_target(scheduler: DDIMScheduler, x0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    """What the UNet predicts at x_t: ε, or v for v-prediction models."""
+    """Return what the UNet should predict at x_t: ε, or v for v-prediction models."""
     if scheduler.config.prediction_type == "v_prediction":
         return scheduler.get_velocity(x0, noise, t)
     return noise
 
 
 def denoising_loss(unet: nn.Module, scheduler: DDIMScheduler, data: TrainingSet, batch: int) -> StepLoss:
-    """E ‖ε_θ(x_t, t, c) − ε‖², t ~ U{0..T-1} (Ho et al., 2020, arXiv 2006.11239, eq. 14)."""
+    """Return the loss E ‖ε_θ(x_t, t, c) − ε‖², t ~ U{0..T-1} (Ho et al., 2020, arXiv 2006.11239, eq. 14), as a `StepLoss`.
+
+    For v-prediction models the target is v instead of ε.
+    """
 
     def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         x0, text = data.draw(batch, generator)

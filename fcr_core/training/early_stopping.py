@@ -1,4 +1,4 @@
-"""When to stop a training: the moving average of a mini-validation distance no longer falls."""
+"""Stop a training early: when the moving average of a mini-validation distance no longer falls."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import torch
 
 @dataclass
 class EarlyStopping:
-    """`measure()` is a distance, the smaller the better; it is asked every `every` steps.
+    """Decide when to stop, and keep the weights of the best moving average.
 
-    Stops once the mean of the last `window` distances has not fallen for `patience` validations in a row. The weights of the
-    best mean are kept.
+    The training stops once the mean of the last `window` distances has not fallen for `patience` validations in a row.
+
+    Args:
+        measure: returns a distance; smaller is better.
+        every: steps between two measurements.
     """
 
     measure: Callable[[], float]
@@ -27,11 +30,12 @@ class EarlyStopping:
 
     @property
     def stopped(self) -> bool:
+        """True once the best moving average is `patience` or more validations old."""
         best = min(range(len(self.averages)), key=self.averages.__getitem__, default=0)
         return len(self.averages) - 1 - best >= self.patience
 
     def update(self, parameters: Iterable[torch.Tensor]) -> float:
-        """Measure once; returns the moving average."""
+        """Measure once and return the moving average. Keep `parameters` if it is the best so far."""
         self.values.append(self.measure())
         recent = self.values[-self.window :]
         average = sum(recent) / len(recent)
@@ -42,7 +46,7 @@ class EarlyStopping:
 
     @torch.no_grad()
     def restore(self, parameters: Iterable[torch.Tensor]) -> None:
-        """Put the best weights into `parameters`, if there was a validation."""
+        """Copy the best weights into `parameters`, if there was a validation."""
         for parameter, best in zip(parameters, self.best, strict=False):
             parameter.copy_(best)
 

@@ -28,23 +28,35 @@ log = logging.getLogger(__name__)
 StepLoss = Callable[[int, torch.Generator], tuple[torch.Tensor, dict[str, float]]]
 
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-# A logged `norm/...` this many times its first value is an explosion: in sound fine-tunes norms move by a few per cent.
+# A logged `norm/...` has exploded when it is this many times its first value. In sound fine-tunes norms move by a few per cent.
 EXPLODED = 100
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
-    """Randomness of one step: it depends on (seed, step) alone, so a resumed run repeats an uninterrupted one exactly."""
+    """Return the random generator of one step.
+
+    It depends on (seed, step) alone, so a resumed run repeats an uninterrupted one exactly.
+    """
     return torch.Generator().manual_seed(seed * 1_000_003 + step)
 
 
 @dataclass
 class TrainingRun:
-    """A network in training and everything a checkpoint must hold; parameters that need no gradient are left alone.
+    """A network in training, with everything that a checkpoint must hold. Parameters that need no gradient are left alone.
 
-    `accumulate` losses make one step; under `torchrun` the processes share them out, so their number changes rounding alone.
-    `precision`: "fp32", or autocast to "bf16" or "fp16". `algorithm`: a name from `training.optimizers`. `early`: when to
-    stop before the last step. `events`: a folder for TensorBoard. A run that was killed goes on from the last checkpoint in
-    `state_dir`; see `fcr_core.jobs.job.partial_work` for a folder that forgets checkpoints made under other settings.
+    A run that was killed goes on from the last checkpoint in `state_dir`. `fcr_core.jobs.job.partial_work` makes a folder that
+    forgets checkpoints made under other settings.
+
+    Args:
+        accumulate: losses that make one step. Under `torchrun` the processes share them out. The number of processes changes only
+            rounding.
+        precision: "fp32", or autocast to "bf16" or "fp16".
+        algorithm: a name from `training.optimizers`.
+        ema_decay: decay of the averaged weights; 0 = no average.
+        warmup: steps in which the learning rate rises to `lr`.
+        cooldown: the last share of the steps, in which the learning rate falls to 0.
+        early: stops the run before its last step.
+        events: a folder for TensorBoard.
 
     Raises `ValueError` when the losses of a step cannot be shared out evenly.
     """
@@ -69,7 +81,8 @@ class TrainingRun:
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         make = OPTIMIZERS[self.algorithm]
         self.optimizer = make(self.trained, lr=self.lr, betas=(0.9, 0.999), weight_decay=self.weight_decay)
-        # decay(n) = min(ema_decay, (1 + n) / (10 + n)): usable after a few dozen steps. At 0 the weights are their own average.
+        # decay(n) = min(ema_decay, (1 + n) / (10 + n)): the average is usable after a few dozen steps. With ema_decay 0 there is
+        # no average.
         self.ema = EMAModel(self.trained, decay=self.ema_decay) if self.ema_decay else None
         self.device = next(self.model.parameters()).device.type
         self.workers = PartialState(cpu=self.device == "cpu")
@@ -85,7 +98,7 @@ class TrainingRun:
         return self.state_dir / "checkpoint.pt"
 
     def save(self) -> None:
-        """Write the whole state under a temporary name and rename it; one process does it for all."""
+        """Write the whole state under a temporary name and rename it. Only the main process does it."""
         if not self.workers.is_main_process:
             return
         state: dict[str, Any] = {name: part.state_dict() for name, part in self._parts().items()}
@@ -104,14 +117,17 @@ class TrainingRun:
         log.info("resuming at step %d", self.step)
 
     def _parts(self) -> dict[str, Any]:
-        """What a checkpoint holds the state of, by name."""
+        """Return the parts whose state a checkpoint holds, by name."""
         parts = {"model": self.model, "optimizer": self.optimizer, "ema": self.ema, "scaler": self.scaler, "early": self.early}
         return {name: part for name, part in parts.items() if part is not None}
 
     def run(self, steps: int, step_loss: StepLoss, checkpoint_every: int, name: str) -> None:
-        """Train until `steps` optimizer steps are done in all, or stopped early; leaves the EMA (or best) weights in the model.
+        """Train until `steps` optimizer steps are done in all, or until stopped early.
 
-        Raises `FloatingPointError` when the loss is no longer finite or features explode; the last checkpoint is from before.
+        The model ends with the EMA weights, or with the best ones if there is early stopping.
+
+        Raises `FloatingPointError` when the loss is no longer finite or features explode. The last checkpoint is from before
+        that.
         """
         self.resume()
         self.model.train()
@@ -137,7 +153,7 @@ class TrainingRun:
         self.model.eval()
 
     def _validate(self) -> None:
-        """Mini-validation with the EMA weights in the model."""
+        """Run the mini-validation, if one is due, with the EMA weights in the model."""
         if self.early is None or self.step % self.early.every:
             return
         start = time.perf_counter()
@@ -152,7 +168,10 @@ class TrainingRun:
         self.history[-1]["validation_seconds"] = time.perf_counter() - start
 
     def _lr_factor(self, steps: int) -> float:
-        """Linear warm-up, constant, then linear to 0 over the last `cooldown` share of the steps."""
+        """Return the factor of the learning rate.
+
+        It rises linearly (warm-up), stays at 1, then falls linearly to 0 over the last `cooldown` share of the steps.
+        """
         warm = (self.step + 1) / (self.warmup + 1)
         cold = (steps - self.step) / (self.cooldown * steps) if self.cooldown else 1.0
         return min(1.0, warm, cold)
@@ -188,21 +207,21 @@ class TrainingRun:
         return {"loss": loss.item(), **logged}
 
     def _average_gradients(self) -> None:
-        """Over all processes, after the backward pass and not during it as DistributedDataParallel does.
+        """Average the gradients over all processes, after the backward pass.
 
-        So a loss may run the encoder any number of times.
+        DistributedDataParallel does it during the pass. Doing it after lets a loss run the encoder any number of times.
         """
         for parameter in self.trained:
             if parameter.grad is not None:
                 parameter.grad = reduce(parameter.grad, "mean")
 
     def _averaged(self, logged: dict[str, float]) -> dict[str, float]:
-        """What is logged, over all processes: one that breaks stops them all."""
+        """Average the logged numbers over all processes, so that one process that breaks stops them all."""
         values = reduce(torch.tensor(list(logged.values()), device=self.device), "mean")
         return dict(zip(logged, values.tolist(), strict=True))
 
     def _check(self, logged: dict[str, float]) -> None:
-        """Stop before a step that would spoil the weights."""
+        """Raise `FloatingPointError` before a step that would spoil the weights."""
         first = self.history[0] if self.history else logged
         for key, value in logged.items():
             exploded = key.startswith("norm/") and value > EXPLODED * first[key]
@@ -213,8 +232,11 @@ class TrainingRun:
                 )
 
     def cost(self) -> dict[str, float]:
-        """Steps, hours as steps times the median time of a step (pauses and other work on the machine left out) and as many
-        validations, and what they take of the machine: `gpu_hours` on GPUs, else `cpu_core_hours`."""
+        """Return the cost of the run: `steps`, `hours`, and `gpu_hours` on GPUs or else `cpu_core_hours`.
+
+        Hours are steps times the median time of a step, plus validations times the median time of a validation. So pauses and
+        other work on the machine do not count.
+        """
         history = pd.DataFrame(self.history).reindex(columns=["seconds", "validation_seconds"])
         hours = (history.median().fillna(0) * [self.step, history["validation_seconds"].count()]).sum() / 3600
         on_cpu = self.device == "cpu"
@@ -222,6 +244,6 @@ class TrainingRun:
         return {"steps": self.step, "hours": round(hours, 4), "cpu_core_hours" if on_cpu else "gpu_hours": round(taken, 4)}
 
     def write_log(self, path: Path | str) -> None:
-        """`log.csv`: one row a step."""
+        """Write `log.csv`, with one row a step."""
         with replacing(path) as draft:
             pd.DataFrame(self.history).to_csv(draft, index=False)

@@ -1,4 +1,4 @@
-"""Optimizers by name, each made as `make(parameters, lr=..., betas=..., weight_decay=...)`."""
+"""Optimizers by name. Each is made as `make(parameters, lr=..., betas=..., weight_decay=...)`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import torch
 
 
 def adamw8bit(parameters: list[torch.nn.Parameter], **options: Any) -> torch.optim.Optimizer:
-    """AdamW whose two moments take a byte each in place of four (Dettmers et al., 2022, arXiv 2110.02861).
+    """Return an AdamW whose two moments take one byte each instead of four (Dettmers et al., 2022, arXiv 2110.02861).
 
-    That is 5.2 GB less for the UNet of SD v1.5. Tensors below 4,096 values keep theirs in float32. Raises `ValueError`
-    without the package.
+    It saves 5.2 GB for the UNet of SD v1.5. Tensors with fewer than 4,096 values keep their moments in float32.
+
+    Raises `ValueError` when the package bitsandbytes is missing.
     """
     try:
-        from bitsandbytes.optim import AdamW8bit  # seconds to import, wanted by few
+        from bitsandbytes.optim import AdamW8bit  # takes seconds to import, and few users want it
     except ModuleNotFoundError as error:
         raise ValueError("config key finetune.optimizer = adamw8bit: needs a package, pip install bitsandbytes") from error
     return AdamW8bit(parameters, **options)

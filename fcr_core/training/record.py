@@ -1,4 +1,4 @@
-"""What the training of a network leaves beside its weights: `log.csv`, `loss.png`, `run.json`."""
+"""Write the record of a training beside the weights: `log.csv`, `loss.png`, `run.json`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SMOOTHING = 50
 
 
 def write_training_record(folder: Path, run: TrainingRun, settings: dict[str, Any], started: float) -> None:
-    """Loss of every step as numbers and as a curve; settings, versions, machine, steps and hours."""
+    """Write the loss of every step as numbers and as a curve, and settings, versions, machine, steps and hours."""
     run.write_log(folder / "log.csv")
     draw_loss(pd.DataFrame(run.history), folder / "loss.png")
     write_json(folder / "run.json", run_record(settings, started) | run.cost())
 
 
 def draw_loss(log: pd.DataFrame, path: Path) -> None:
-    """Loss against step, smoothed."""
+    """Plot the smoothed loss against the step."""
     figure, axis = plt.subplots(figsize=(4.5, 3), layout="constrained")
     axis.plot(log["step"], log["loss"].rolling(SMOOTHING, min_periods=1).mean())
     axis.set(xlabel="step", ylabel=f"loss (mean of {SMOOTHING} steps)", yscale="log")

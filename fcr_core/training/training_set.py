@@ -1,4 +1,4 @@
-"""What a fine-tune learns from: captioned images as latents and embeddings, encoded once for all, or anew as they are drawn."""
+"""Captioned images as latents and text embeddings, for training: encoded once for all, or each time they are drawn."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ from fcr_core.data.prepared import balanced, images_of, prompts_of
 from fcr_core.jobs.files import replacing
 from fcr_core.jobs.kept_tensors import kept
 
-# Share of captions replaced by "" so that the model can be guided (Ho & Salimans, 2022, arXiv 2207.12598).
+# This share of captions is replaced by "", so that the model can be guided (Ho & Salimans, 2022, arXiv 2207.12598).
 UNCONDITIONAL_SHARE = 0.1
-# The plan's horizontal flip.
+# Share of images that are flipped left to right, as the plan has it.
 FLIP_SHARE = 0.5
 ENCODED_AT_ONCE = 64
 
 
 class TrainingSet(ABC):
-    """Rows of an image and its caption, from which batches are drawn; a generator in the same state draws the same rows.
+    """Rows of an image and its caption. Batches are drawn from them; generators in the same state draw the same rows.
 
-    `concepts` has one name a row, `null_text` (1, L, D) embeds "". With `mirror` half of the images are flipped left to right.
+    `concepts` has one name for each row. `null_text` (1, L, D) is the embedding of "". With `mirror`, half of the images are
+    flipped left to right.
     """
 
     concepts: list[str]
@@ -43,11 +44,14 @@ class TrainingSet(ABC):
 
     @abstractmethod
     def latents_of(self, rows: torch.Tensor, flipped: torch.Tensor) -> torch.Tensor:
-        """Latents (B, C, h, w) of rows (B,), mirrored where `flipped` (B,); behind their own channels those of the task."""
+        """Return the latents (B, C, h, w) of rows (B,), mirrored where `flipped` (B,) is true.
+
+        The channels of the task follow the latents' own channels.
+        """
 
     @abstractmethod
     def texts_of(self, rows: torch.Tensor) -> torch.Tensor:
-        """Embeddings (B, L, D) in float32, rounded to half precision, of the captions of rows (B,)."""
+        """Return the caption embeddings (B, L, D) of rows (B,), in float32 but rounded to half precision."""
 
     @cached_property
     def rows_of_concept(self) -> list[torch.Tensor]:
@@ -58,7 +62,7 @@ class TrainingSet(ABC):
         return [torch.tensor(members) for members in rows.values()]
 
     def draw_rows(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Rows (count,): a concept drawn uniformly, then one of its images.
+        """Draw rows (count,): first a concept uniformly, then one of its images.
 
         So the 25 pairs of skin tones of one couple do not outweigh 24 other concepts.
         """
@@ -68,7 +72,10 @@ class TrainingSet(ABC):
         return torch.stack([m[int(u * len(m))] for m, u in zip(members, uniform, strict=True)])
 
     def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """`batch` latents (B, C, h, w), half of them mirrored with `mirror`, and embeddings (B, L, D), some of them of ""."""
+        """Draw `batch` latents (B, C, h, w) and embeddings (B, L, D).
+
+        With `mirror` half of the latents are mirrored. Some embeddings are replaced by that of "".
+        """
         rows = self.draw_rows(batch, generator)
         flipped = torch.zeros(batch, dtype=torch.bool)
         if self.mirror:
@@ -78,9 +85,9 @@ class TrainingSet(ABC):
 
 @dataclass(frozen=True)
 class EncodedSet(TrainingSet):
-    """Encoded once: latents (N, C, h, w) and text embeddings (N, L, D), row-aligned with `concepts`.
+    """A training set that is encoded once: latents (N, C, h, w), text embeddings (N, L, D) and `concepts`, row-aligned.
 
-    `mirrored`, where there is one, is the latents of the images flipped left to right.
+    `mirrored` holds the latents of the images flipped left to right, if there are any.
     """
 
     latents: torch.Tensor
@@ -101,7 +108,10 @@ class EncodedSet(TrainingSet):
         return self.texts[rows].float()
 
     def save(self, path: Path) -> None:
-        """One safetensors file; the concepts ride in its metadata. Embeddings take half precision: 64 MB for 3.5 k prompts."""
+        """Write one safetensors file, with the concepts in its metadata.
+
+        Embeddings are stored in half precision: 64 MB for 3.5 k prompts.
+        """
         tensors = {"latents": self.latents, "texts": self.texts.half(), "null_text": self.null_text}
         if self.mirrored is not None:
             tensors["mirrored"] = self.mirrored
@@ -110,7 +120,10 @@ class EncodedSet(TrainingSet):
 
     @classmethod
     def load(cls, path: Path) -> EncodedSet:
-        """What `save` wrote. The file is mapped: of its 12 GB for 50 k images of 512 px a step reads the rows that it draws."""
+        """Read what `save` wrote.
+
+        The file is memory-mapped: it has 12 GB for 50 k images of 512 px, and a step reads only the rows that it draws.
+        """
         with safe_open(path, "pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
             return cls(**tensors, concepts=json.loads(file.metadata()["concepts"]))
@@ -118,7 +131,10 @@ class EncodedSet(TrainingSet):
 
 @dataclass(frozen=True)
 class StreamedSet(TrainingSet):
-    """Read from where the images lie, folders or webdataset shards, and encoded by the pipeline's networks when drawn."""
+    """A training set that is read from folders or webdataset shards.
+
+    The pipeline's networks encode images and captions each time they are drawn.
+    """
 
     pipe: Any
     images: Pictures
@@ -129,7 +145,10 @@ class StreamedSet(TrainingSet):
 
     @classmethod
     def of(cls, pipe: Any, folder: Path, count: int | None = None, mirror: bool = False) -> StreamedSet:
-        """The training split of a prepared data set, or `count` of its images, as equally many of each concept as there are."""
+        """Make the set from the training split of a prepared data set.
+
+        `count` takes only so many images, spread over the concepts as evenly as possible.
+        """
         table = prompts_of(folder, "train")
         if count is not None:
             table = balanced(table, count)
@@ -151,18 +170,21 @@ class StreamedSet(TrainingSet):
             return encode_prompts(self.pipe, [self.prompts[row] for row in rows]).half().float()
 
     def _in_float32(self) -> torch.autocast:
-        """A training step in bf16 draws its batch under autocast; what it is drawn from is not to change with that."""
+        """Turn autocast off. A step that trains in bf16 draws its batch under autocast, which must not change the batch."""
         return torch.autocast(self.pipe.device.type, enabled=False)
 
 
 def drop_text(texts: torch.Tensor, null_text: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Embeddings (B, L, D) with `UNCONDITIONAL_SHARE` of them replaced by that of ""."""
+    """Replace `UNCONDITIONAL_SHARE` of the embeddings (B, L, D) by that of ""."""
     dropped = torch.rand(len(texts), 1, 1, generator=generator) < UNCONDITIONAL_SHARE
     return torch.where(dropped, null_text, texts)
 
 
 def encode_training_set(data: StreamedSet, state: Path) -> EncodedSet:
-    """All rows of a set, with `mirror` also flipped. What is encoded is kept in the folder `state`, where the next finds it."""
+    """Encode all rows of a set; with `mirror`, also flipped.
+
+    Finished parts are kept in the folder `state`, where a later call finds them.
+    """
     count = len(data.prompts)
 
     def latents(flipped: bool, rows: torch.Tensor) -> torch.Tensor:
@@ -183,7 +205,7 @@ def encode_training_set(data: StreamedSet, state: Path) -> EncodedSet:
 
 
 def joined(count: int, parts: Iterable[torch.Tensor]) -> torch.Tensor:
-    """Parts one after the other as one tensor of `count` rows, never held twice as `torch.cat` would."""
+    """Join parts to one tensor of `count` rows. Unlike `torch.cat`, this never holds the data twice."""
     filled, whole = 0, torch.empty(0)
     for part in parts:
         if not filled:

@@ -1,1 +1,1 @@
-"""A diffusers UNet taken apart: the split at a block, the head of an up block, encoder features, the reuse decoder."""
+"""Take a diffusers UNet apart: split it at a block, read its encoder features, give it a reuse decoder."""

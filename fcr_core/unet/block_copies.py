@@ -1,4 +1,4 @@
-"""Copies of a module that share its parameters and differ in what some of their blocks do; the module itself is not touched."""
+"""Copy a module so that some of its blocks behave differently. The copy shares its parameters; the module never changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 
 def shallow_copy(module: nn.Module) -> nn.Module:
-    """A module with the same parameters and children, but lists of its own, without hooks or a patched `forward`."""
+    """Return a copy of `module` with the same parameters and the same children.
+
+    The copy has its own list of children. It has no hooks and no patched `forward`.
+    """
     made = copy.copy(module)
     vars(made).pop("forward", None)
     vars(made)["_modules"] = dict(module._modules)
@@ -22,14 +25,20 @@ def shallow_copy(module: nn.Module) -> nn.Module:
 
 
 def stand_in(block: nn.Module, forward: Callable[..., Any]) -> nn.Module:
-    """A module with the block's attributes, which a UNet's forward looks at, and another `forward`."""
+    """Return a copy of `block` with another `forward`.
+
+    The copy keeps the block's attributes, because the forward of a UNet reads them.
+    """
     made = shallow_copy(block)
     made.__class__ = type(type(block).__name__, (type(block),), {"forward": staticmethod(forward)})
     return made
 
 
 def replace(unet: nn.Module, name: str, block: nn.Module) -> None:
-    """Put `block` at `name` ("mid_block", "up_blocks.1") of a shallow copy, its lists copied, never shared."""
+    """Put `block` at `name` ("mid_block", "up_blocks.1") of a shallow copy of a UNet.
+
+    A list of blocks is copied before it is changed, so the original UNet keeps its own list.
+    """
     owner, _, index = name.partition(".")
     if index:
         blocks = list(getattr(unet, owner))

@@ -1,6 +1,7 @@
-"""The encoder of a diffusers UNet: its features at one (x_t, t), as the FCR loss and its measurements compare them.
+"""Read the encoder features of a diffusers UNet at one (x_t, t): the FCR loss and the feature measurements compare them.
 
-No forward of diffusers is copied: the encoder's blocks (`conv_in`, down blocks, mid block) are watched while the UNet runs.
+The encoder is `conv_in`, the down blocks and the mid block. Hooks record what its blocks return while the UNet runs. No
+`forward` of diffusers is copied.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ from typing import Any
 import torch
 from torch import nn
 
-# What a block returns: a tensor (conv_in, mid, up blocks) or (hidden, (residual, ...)) (down blocks).
+# The output of a block: a tensor (conv_in, mid and up blocks) or (hidden, (residual, ...)) (down blocks).
 BlockOutput = Any
 # Any UNet class of diffusers: a module with conv_in, down_blocks, mid_block and up_blocks.
 UNet = Any
-# What the up blocks from a cut on read, (B, C, h, w) each, by the name of the block that made it.
+# The tensors (B, C, h, w) that the up blocks from a cut on read. The key is the name of the block that made them.
 Features = dict[str, tuple[torch.Tensor, ...]]
 
 
 class _EncoderDone(Exception):
-    """Leaves a UNet forward as soon as the first up block behind the cut would start."""
+    """Leaves the forward of a UNet when the up block at the cut is about to start."""
 
 
 def blocks_before(unet: UNet, cut: int = 0) -> dict[str, nn.Module]:
-    """The blocks before up block `cut` in order: `conv_in`, `down.0`, ..., `mid`, `up.0`, ..."""
+    """Return the blocks that run before up block `cut`, in order: `conv_in`, `down.0`, ..., `mid`, `up.0`, ..."""
     down = {f"down.{i}": block for i, block in enumerate(unet.down_blocks)}
     up = {f"up.{i}": unet.up_blocks[i] for i in range(cut)}
     return {"conv_in": unet.conv_in, **down, "mid": unet.mid_block, **up}
@@ -33,7 +34,10 @@ def blocks_before(unet: UNet, cut: int = 0) -> dict[str, nn.Module]:
 
 @contextmanager
 def capture(unet: UNet, cut: int = 0) -> Iterator[dict[str, BlockOutput]]:
-    """Record the outputs of the blocks before `cut` in every forward inside the `with` block; the last forward's stay."""
+    """Record the outputs of the blocks before `cut` in every UNet forward inside the `with` block.
+
+    The dictionary holds the outputs of the last forward, by block name.
+    """
     outputs: dict[str, BlockOutput] = {}
 
     def recorder(name: str):
@@ -51,7 +55,10 @@ def capture(unet: UNet, cut: int = 0) -> Iterator[dict[str, BlockOutput]]:
 
 
 def encode(unet: UNet, *args: Any, cut: int = 0, **kwargs: Any) -> Features:
-    """Run only what lies before up block `cut` and return what the rest would read; arguments as for the UNet itself."""
+    """Run only the blocks before up block `cut`. Return the tensors that the up blocks from `cut` on would read.
+
+    The arguments are those of the UNet's own `forward`.
+    """
 
     def stop(module: nn.Module, *_: Any) -> None:
         raise _EncoderDone
@@ -68,9 +75,10 @@ def encode(unet: UNet, *args: Any, cut: int = 0, **kwargs: Any) -> Features:
 
 
 def features_of(unet: UNet, outputs: dict[str, BlockOutput], cut: int = 0) -> Features:
-    """What the up blocks from `cut` on read of captured outputs: each resnet one residual, the first also the hidden state.
+    """Select from captured outputs the tensors that the up blocks from `cut` on read.
 
-    At cut 0 that is every residual of the encoder and the output of the mid block.
+    Each resnet of these up blocks reads one residual. The first of these up blocks also reads the hidden state. At cut 0 the
+    result is every residual of the encoder and the output of the mid block.
     """
     made = [("conv_in", outputs["conv_in"])]
     made += [(name, residual) for name in outputs if name.startswith("down.") for residual in outputs[name][1]]
@@ -82,14 +90,16 @@ def features_of(unet: UNet, outputs: dict[str, BlockOutput], cut: int = 0) -> Fe
 
 
 def select_blocks(features: Features, blocks: tuple[str, ...] = ()) -> list[str]:
-    """Names of blocks from names and groups; by default all but `conv_in`, which is linear in x_t: consistency erases the input.
+    """Turn names and groups of blocks into a list of block names.
 
-    Groups: `early` and `late`, the shallower half of the down blocks (rounded up) and the deeper; `mid` is the mid block.
+    The group `early` is the shallower half of the down blocks (rounded up), and `late` is the deeper half. `mid` is the mid
+    block. By default all blocks but `conv_in` are selected. `conv_in` is linear in x_t, so consistency there would erase the
+    input.
 
     >>> select_blocks({"conv_in": (), "down.0": (), "down.1": (), "down.2": (), "mid": ()}, ("early", "mid"))
     ['down.0', 'down.1', 'mid']
 
-    Raises `ValueError` for a name that is neither, or when nothing is left.
+    Raises `ValueError` for a name that is neither a block nor a group, and when nothing is left.
     """
     if not blocks:
         return [name for name in features if name != "conv_in"]

@@ -1,6 +1,6 @@
-"""The reuse decoder: own weights for the up blocks that run between key steps.
+"""The reuse decoder: a second set of weights for the up blocks, which runs between key steps only.
 
-At a key step the UNet is as it was, so uncached images stay those of the base model, bit for bit. Only the decoder that reads
+At a key step the UNet runs unchanged. So uncached images stay those of the base model, bit for bit. Only the decoder that reads
 reused features is trained to read them.
 """
 
@@ -13,14 +13,15 @@ from torch import nn
 
 from fcr_core.unet.block_copies import replace, shallow_copy
 
-# Behind the last up block.
+# The modules after the last up block.
 OUTPUT = ("conv_norm_out", "conv_out")
 
 
 def own_decoder(unet: Any, cut: int, source: Any = None) -> Any:
-    """A UNet that has own weights in the up blocks from `cut` on and the output convolution and shares all others with `unet`.
+    """Return a UNet with its own weights in the up blocks from `cut` on and in the output convolution.
 
-    The weights are those of `source`, a trained one, or copies of the UNet's. For `EncoderCache(pipe, cut=cut, decoder=...)`.
+    It shares all other weights with `unet`. Its own weights are those of `source`, a trained UNet, or else copies of those of
+    `unet`. Use the result as `EncoderCache(pipe, cut=cut, decoder=...)`.
     """
     made = shallow_copy(unet)
     for name in decoder_parts(unet, cut):
@@ -29,11 +30,11 @@ def own_decoder(unet: Any, cut: int, source: Any = None) -> Any:
 
 
 def decoder_parts(unet: Any, cut: int) -> list[str]:
-    """Names of the modules with own weights."""
+    """Return the names of the modules that have their own weights."""
     output = [name for name in OUTPUT if getattr(unet, name, None) is not None]
     return [f"up_blocks.{i}" for i in range(cut, len(unet.up_blocks))] + output
 
 
 def decoder_module(decoder: Any, cut: int) -> nn.ModuleList:
-    """The modules with own weights, as one that can be trained."""
+    """Return the modules that have their own weights as one module that can be trained."""
     return nn.ModuleList([decoder.get_submodule(name) for name in decoder_parts(decoder, cut)])

@@ -1,8 +1,8 @@
-"""A diffusers UNet as two callables that share its weights: the whole pass, and the part from one up block on.
+"""Split a diffusers UNet into two callables that share its weights: the whole pass, and the part from one up block on.
 
-No forward of diffusers is copied and the UNet itself is not touched. Both callables are shallow copies of it (the same
-parameters, the same class's `forward`) in which some blocks are stand-ins: they record what an up block reads, hand it what was
-recorded before, or return at once.
+Both callables are shallow copies of the UNet: the same parameters and the same class's `forward`. In a copy, stand-ins replace
+some blocks. A stand-in records what an up block reads, or hands it what was recorded before, or returns at once. No `forward` of
+diffusers is copied, and the UNet itself never changes.
 """
 
 from __future__ import annotations
@@ -16,21 +16,27 @@ from torch import nn
 from fcr_core.unet.block_copies import HOOKS, replace, shallow_copy, stand_in
 from fcr_core.unet.up_block_head import head_of, with_head
 
-# What the up blocks from `cut` on read, (rows, C, h, w) each: of the first its hidden state and residuals, or with its head the
-# residuals but the last and the head's two outputs; then the residuals of the others.
+# The tensors (rows, C, h, w) that the up blocks from `cut` on read. Order: hidden state, then residuals, block by block. If the
+# first block's head is cached, that block contributes its residuals except the last, then the head's two outputs.
 Features = tuple[torch.Tensor, ...]
 # Any UNet class of diffusers: a module with conv_in, down_blocks, mid_block and up_blocks.
 UNet = Any
 
 
 class SplitUNet:
-    """`whole` runs every block and returns what the blocks from up block `cut` on have read; `decode` runs only those.
+    """Split a UNet at up block `cut`.
 
-    `cut` counts up blocks, 0 = the whole decoder, as in Faster Diffusion (arXiv 2312.09608). With `live` the shallow blocks
-    of the encoder, those whose residuals the decoded up blocks read, run on the sample, and only the hidden state is taken
-    from the features: DeepCache (arXiv 2312.00858) at the granularity of blocks. Otherwise the outputs of the first decoded
-    block's head are kept in place of its inputs (`unet.up_block_head`), where it has one. `decoder` is a UNet whose up blocks
-    `decode` runs in place of the UNet's own (`unet.reuse_decoder`).
+    `whole` runs every block. It returns the prediction and the features, which are what the up blocks from `cut` on have read.
+    `decode` runs only these up blocks, on given features. Where the first of them has a head (`unet.up_block_head`), the features
+    hold the outputs of the head in place of its inputs.
+
+    Args:
+        unet: any UNet class of diffusers.
+        cut: the first up block that `decode` runs. 0 = the whole decoder, as in Faster Diffusion (arXiv 2312.09608).
+        live: run the shallow blocks of the encoder, whose residuals the decoded up blocks read, on the sample in `decode` too.
+            Only the hidden state is then taken from the features, and no head is cached. This is DeepCache (arXiv 2312.00858) at
+            the granularity of blocks.
+        decoder: a UNet whose up blocks `decode` runs in place of those of `unet` (`unet.reuse_decoder`).
 
     Raises `ValueError` when the UNet has no up block `cut`.
     """
@@ -46,27 +52,30 @@ class SplitUNet:
         self._whole, self._decoder = self._recording_copy(unet), self._decoding_copy(decoder or unet)
 
     def whole(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, Features]:
-        """The UNet's prediction and the features; arguments as for its `forward`."""
-        # Emptied first: after a pass that failed half-way, and so that a compiled pass does not depend on the one before.
+        """Return the UNet's prediction and the features. The arguments are those of the UNet's `forward`."""
+        # Start empty: an earlier pass may have failed half-way, and a compiled pass must not depend on the one before.
         self._features, self._outputs = [], {}
         prediction = self._whole(*args, **kwargs, return_dict=False)[0]
         features, self._features = tuple(self._features), []
         return prediction, features
 
     def decode(self, features: Features, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """The prediction from `features`; of the sample only shape and type matter unless `live`."""
+        """Return the prediction from `features`.
+
+        The other arguments are those of the UNet's `forward`. Without `live` only the shape and type of the sample matter.
+        """
         self._features = list(features)
         prediction = self._decoder(*args, **kwargs, return_dict=False)[0]
         self._features = []
         return prediction
 
     def compile(self, **options: Any) -> None:
-        """`torch.compile` both callables; each batch size that is met is one static graph."""
+        """Compile both callables with `torch.compile`. Each batch size makes one static graph."""
         self.whole = torch.compile(self.whole, dynamic=False, **options)  # type: ignore[method-assign]
         self.decode = torch.compile(self.decode, dynamic=False, **options)  # type: ignore[method-assign]
 
     def _recording_copy(self, unet: UNet) -> UNet:
-        """A copy that records what the up blocks read and the shapes that the skipped blocks would return."""
+        """Return a copy that records what the up blocks read, and the shapes of what the skipped blocks return."""
         made = shallow_copy(unet)
         for name, block in self._skipped(unet).items():
             replace(made, name, stand_in(block, self._note_shape(name, block)))
@@ -76,7 +85,7 @@ class SplitUNet:
         return made
 
     def _decoding_copy(self, unet: UNet) -> UNet:
-        """A copy whose skipped blocks return at once and whose up blocks read the features."""
+        """Return a copy whose skipped blocks return at once and whose up blocks read the features."""
         made = shallow_copy(unet)
         for name, block in self._skipped(unet).items():
             replace(made, name, stand_in(block, self._repeat_shape(name)))
@@ -88,12 +97,12 @@ class SplitUNet:
         return made
 
     def _skipped(self, unet: UNet) -> dict[str, nn.Module]:
-        """The blocks that `decode` does not run, by name."""
+        """Return the blocks that `decode` does not run, by name."""
         depth = len(unet.up_blocks) - self.cut if self.live else 0
         names = ["mid_block"] if unet.mid_block is not None else []
         names += [f"down_blocks.{i}" for i in range(depth, len(unet.down_blocks))]
         if not self.live:
-            # UNet3DConditionModel has a temporal transformer behind conv_in.
+            # UNet3DConditionModel has a temporal transformer after conv_in.
             names += [name for name in ("conv_in", "transformer_in") if hasattr(unet, name)]
         names += [f"up_blocks.{i}" for i in range(self.cut)]
         return {name: unet.get_submodule(name) for name in names}
@@ -111,7 +120,8 @@ class SplitUNet:
             return lambda *args, **kwargs: map_tensors(self._outputs[name], torch.Tensor.detach)
 
         def forward(*args: Any, **kwargs: Any) -> Any:
-            # Adapters still add to these, in place: a value for each element, and as many rows as the sample now has.
+            # Adapters add to these tensors in place. So each element needs its own memory, and there must be as many rows as
+            # the sample now has.
             rows = len(args[0] if args else kwargs["hidden_states"])
             return map_tensors(self._outputs[name], lambda x: x[-rows:].clone())
 
@@ -140,7 +150,7 @@ class SplitUNet:
         return forward
 
     def _kept(self, residuals: int) -> Callable[..., Any]:
-        """Stand-ins that return the head's outputs, which lie behind the block's other residuals."""
+        """Make the stand-ins that return the head's outputs. These lie after the block's other residuals in the features."""
         return lambda module, index: lambda x: self._features[residuals - 1 + index]
 
     def _read(self, index: int, block: Any, start: int) -> Callable[..., Any]:
@@ -149,7 +159,7 @@ class SplitUNet:
 
         def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
             if reading is not None and as_built(block):
-                # Of what only the head would read there are no channels.
+                # Only the head would read these inputs, so they have zero channels.
                 nothing = self._features[count][:, :0]
                 residuals = (*self._features[: count - 1], nothing)
                 return reading(hidden_states=nothing, res_hidden_states_tuple=residuals, **kwargs)
@@ -163,7 +173,10 @@ class SplitUNet:
 
 
 def as_built(block: Any) -> bool:
-    """Whether a copy may run in the block's place: nothing hooks it or its first resnet, and FreeU is off."""
+    """Return True if a copy may run in the block's place.
+
+    Nothing may hook, patch or compile the block or its first resnet, and FreeU must be off.
+    """
     return not freeu(block) and not any(
         "forward" in vars(module) or module._compiled_call_impl is not None or any(getattr(module, name) for name in HOOKS)
         for module in (block, block.resnets[0])
@@ -171,17 +184,17 @@ def as_built(block: Any) -> bool:
 
 
 def freeu(block: nn.Module) -> bool:
-    """Whether FreeU is on, which scales what an up block reads, the hidden state in place."""
+    """Return True if FreeU is on. FreeU scales what an up block reads, and it scales the hidden state in place."""
     return bool(getattr(block, "s1", None))
 
 
 def own(block: nn.Module, hidden_states: torch.Tensor) -> torch.Tensor:
-    """The hidden state for one block alone: FreeU must not scale what is kept."""
+    """Return the hidden state for one block alone. With FreeU on it is a copy, so that FreeU does not scale the kept features."""
     return hidden_states.clone() if freeu(block) else hidden_states
 
 
 def map_tensors(output: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """A block's output (a tensor, or nested tuples of tensors) with `function` applied to each tensor."""
+    """Apply `function` to each tensor of a block's output, which is a tensor or nested tuples of tensors."""
     if isinstance(output, torch.Tensor):
         return function(output)
     return tuple(map_tensors(part, function) for part in output)

@@ -1,0 +1,27 @@
+"""Scenarios: what a stress changes of a pipeline before it draws. One entry of `OPTIONS` adds one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def draw_at(pipe: Any, size: int) -> None:
+    """Draw images of `size` pixels a side: the UNet's own size, from which latents and calls follow, is set to it.
+
+    Raises `ValueError` unless the latents' size is whole.
+    """
+    if size % pipe.vae_scale_factor:
+        raise ValueError(f"scenario size = {size}: must be a multiple of {pipe.vae_scale_factor}, the scale of the VAE")
+    pipe.unet.register_to_config(sample_size=size // pipe.vae_scale_factor)
+
+
+# By the keys of an entry of the section `scenarios`; each gets the pipeline and the entry's value.
+OPTIONS: dict[str, Callable[[Any, Any], None]] = {"size": draw_at}
+
+
+def under(pipe: Any, scenario: Mapping[str, Any]) -> Any:
+    """The pipeline with everything changed that the scenario's options say; `{}` is clean."""
+    for option, value in scenario.items():
+        OPTIONS[option](pipe, value)
+    return pipe

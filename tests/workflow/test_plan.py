@@ -1,0 +1,73 @@
+"""The plan of the smoke configuration, as a user asks for it."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from workflow_scripts.dag import build_dag
+
+from ..workspace import ROOT
+
+pytestmark = pytest.mark.slow
+
+SMOKE = "config/smoke.yaml"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    file = tmp_path_factory.mktemp("plan") / "plan.json"
+    result = run("workflow_scripts.plan", SMOKE, "--experiments", "exp1", "--json", str(file))
+    assert result.returncode == 0, result.stderr
+    return result.stdout, json.loads(file.read_text())
+
+
+def test_it_plans_the_jobs_that_snakemake_would_run(planned):
+    options = ("--configfile", SMOKE, "--forceall", "-n", "--cores", "1", "--quiet", "rules", "--nolock")
+    result = run("snakemake", *options, "--", "results/exp1_table.csv")
+    assert result.returncode == 0, result.stdout + result.stderr
+    stats = (result.stdout + result.stderr).split("Job stats:")[-1]
+    wanted = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", stats, flags=re.MULTILINE)}
+    assert wanted.pop("total") == planned[1]["exp1"]["jobs"]
+    assert planned[1]["exp1"]["rules"] == wanted
+
+
+def test_it_says_hours_money_disk_memory_and_the_critical_path(planned):
+    text, numbers = planned
+    exp1 = numbers["exp1"]
+    assert exp1["gpu_hours"] == 0 < exp1["cpu_hours"] and exp1["dollars"] == 0
+    assert exp1["critical_path"][0].startswith("prepare_data") and exp1["critical_path"][-1] == "table (exp1)"
+    assert exp1["written"]["weights"] == 2 * 4 * 4_583_396  # two fine-tunes of the pocket UNet
+    assert any(name.startswith("fine-tune FCR(0.10), batch 4") for name in numbers["memory"])
+    for said in ("| sample ", "cost: GPU 0 s", "disk: ", "critical path:", "Peak memory"):
+        assert said in text, said
+
+
+def test_sources_that_are_not_here_are_named_and_taken_for_granted(tmp_path):
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text("metrics: {extractor: inception, weights: {inception: resources/nowhere.pt}}")
+    result = run("workflow_scripts.plan", str(elsewhere), "--experiments", "exp1", "--no-memory")
+    assert result.returncode == 0, result.stderr
+    assert "missing: resources/nowhere.pt: planned as if it were here" in result.stdout
+
+
+def test_on_gpus_whatever_holds_one_computes_on_it_and_nothing_else_does(tmp_path):
+    (tmp_path / "cuda.yaml").write_text("device: cuda")
+    dag = build_dag({"results/exp1_table.csv", "results/recipe_table.csv"}, [SMOKE, str(tmp_path / "cuda.yaml")])
+    holding = {job.rule.name for job in dag.jobs if job.resources.get("gpu")}
+    computing = {job.rule.name for job in dag.jobs if re.search("--device[ =]cuda", job.shellcmd or "")}
+    assert holding == computing >= {"encode_data", "finetune", "sample", "sample_features", "measure_variance"}
+
+
+def test_a_wrong_configuration_ends_in_one_line(tmp_path):
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("finetune: {lambdas: [-1]}")
+    result = run("workflow_scripts.plan", str(wrong))
+    assert result.returncode != 0 and "Traceback" not in result.stderr
+    assert "config key finetune.lambdas[0] = -1: must be at least 0" in result.stderr

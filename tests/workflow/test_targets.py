@@ -1,0 +1,48 @@
+"""What is asked of the DAG, by dry runs alone: names that nobody has, and settings that make nothing again."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ..workspace import ROOT, Workspace
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "results/export/lamda0.10/seed0/README.md",
+        "results/samples/FD-7/twemoji/clean/seed0/manifest.parquet",
+        "results/metrics/feature_variance/FCR(0.11).parquet",
+        "results/ablations/lambda0.10/seed0.parquet",
+    ],
+)
+def test_a_mistyped_target_is_named(target):
+    options = ("--configfile", "config/smoke.yaml", "-n", "--cores", "1", "--nolock")
+    command = [sys.executable, "-m", "snakemake", *options, "--", target]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    said = result.stdout + result.stderr
+    assert result.returncode != 0 and f"No rule to produce {target}" in said and "KeyError" not in said
+
+
+def test_more_workers_download_nothing_anew(tmp_path):
+    workspace = Workspace.create(tmp_path / "fcr")
+    config = workspace.read_config()
+    laion = {"images": 5, "min_aesthetic": 5, "min_size": 64, "max_unsafe": 0.1, "max_watermark": 0.5, "seed": 0, "workers": 8}
+    config["data"] |= {"train": "laion", "size": 64, "sources": {"laion": "metadata"}, "laion": laion}
+    workspace.write_config(config)
+    (workspace.folder / "metadata").mkdir()
+    target = workspace.folder / "results" / "laion" / "stats.json"
+    target.parent.mkdir(parents=True)
+    target.write_text("{}")
+    taken_as_made = workspace.bash("snakemake --cores 1 --touch --force results/laion/stats.json")
+    assert taken_as_made.returncode == 0, taken_as_made.stdout + taken_as_made.stderr
+
+    laion["workers"] = 64
+    workspace.write_config(config)
+    assert workspace.planned("results/laion/stats.json") == {}
+    laion["images"] = 6
+    workspace.write_config(config)
+    assert workspace.planned("results/laion/stats.json") == {"download_laion": 1}
