@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.cost.flops import cached_bytes, count_unet_flops, meta_call
-from fcr_core.cost.plan_flops import flop_limit, passes, sampling_flops
+from fcr_core.cost.plan_flops import UNetFlops, flop_limit, passes, sampling_flops
 from fcr_core.unet.encoder_features import encode
 from fcr_core.unet.split_unet import SplitUNet
 
