@@ -23,6 +23,10 @@ from fcr_core.features.registry import IMAGE_TEXT_SPACES
 from fcr_core.jobs.code_hash import code_hash, package_versions
 from fcr_core.jobs.files import written_once
 from fcr_core.jobs.local_server import LocalServer, wanted
+from fcr_core.planning.job_resources import JobResources
+from fcr_core.planning.network_costs import known_costs
+from fcr_core.planning.planned_run import PlannedRun
+from fcr_core.planning.rates import Rates
 
 # The jobs of a DAG are made to stay: looking through them for garbage was a quarter of the time that 20,000 took.
 gc.set_threshold(1_000_000)
@@ -61,6 +65,11 @@ WEIGHTS = {
     name: remembered_hash(backbone.location, Path(f".snakemake/fcr_weights/{name}.json"))
     for name, backbone in BACKBONES_USED.items()
 }
+# Memory and minutes that a job asks a cluster for, by its rule and its backbone.
+RESOURCES = JobResources(
+    PlannedRun(config, EXPERIMENTS, DRAWINGS, BACKBONES_USED, FINE_TUNES, known_costs),
+    Rates.read(Path("config/rates.yaml")),
+)
 SEEDS = config["seeds"]
 # On a CPU jobs share the machine by cores; `gpu` only counts where there is one.
 GPUS = int(config["device"] == "cuda")

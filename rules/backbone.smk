@@ -12,8 +12,8 @@ rule pretrain_vae:
         ENV
     threads: workflow.cores
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        mem_mb=RESOURCES.mem_mb("pretrain_vae"),
+        runtime=RESOURCES.minutes("pretrain_vae"),
     params:
         code=script("pretrain_vae"),
         versions=VERSIONS,
@@ -55,8 +55,8 @@ rule pretrain_unet:
         ENV
     threads: workflow.cores
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(1200),
+        mem_mb=RESOURCES.mem_mb("pretrain_unet"),
+        runtime=RESOURCES.minutes("pretrain_unet"),
     params:
         code=script("pretrain_unet"),
         versions=VERSIONS,
@@ -84,7 +84,7 @@ rule backbone_card:
         ENV
     threads: workflow.cores
     resources:
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("backbone_card"),
     params:
         code=script("backbone_card"),
         versions=VERSIONS,

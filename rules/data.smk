@@ -30,7 +30,7 @@ rule download_laion:
     conda:
         ENV
     resources:
-        mem_mb=growing(8000),
+        mem_mb=RESOURCES.mem_mb("download_laion"),
         # How fast, not what: a change of a resource, unlike one of a parameter, reruns nothing.
         workers=lambda wildcards: config["datasets"]["laion"]["download"].get("workers", 32),
     params:
@@ -118,7 +118,7 @@ rule encode_data:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("encode_data"),
     params:
         code=script("encode_data"),
         versions=VERSIONS,

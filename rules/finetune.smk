@@ -70,8 +70,8 @@ rule sample_trajectories:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("sample_trajectories"),
+        runtime=RESOURCES.minutes("sample_trajectories"),
     params:
         code=script("sample_trajectories"),
         versions=VERSIONS,
@@ -111,8 +111,8 @@ rule finetune:
         gpu=GPUS * FINETUNE_GPUS,
         # Snakemake cuts `gpu` down to what `--resources` allows, without a word.
         wanted=GPUS * FINETUNE_GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("finetune"),
+        runtime=RESOURCES.minutes("finetune"),
         # No result depends on it: a change of a resource, unlike one of a parameter, reruns nothing.
         checkpoint_every=lambda wildcards: fine_tune(wildcards).training["checkpoint_every"],
     params:

@@ -43,7 +43,7 @@ rule real_features:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("real_features"),
     params:
         code=extractor_code("extract_real_features"),
         versions=VERSIONS,
@@ -68,7 +68,7 @@ rule train_lit:
         ENV
     threads: config["threads"]
     resources:
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("train_lit"),
     params:
         code=script("train_lit"),
         versions=VERSIONS,
@@ -94,7 +94,7 @@ rule text_features:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("text_features"),
     params:
         code=extractor_code("extract_text_features"),
         versions=VERSIONS,
@@ -120,7 +120,7 @@ rule sample_features:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("sample_features"),
     params:
         code=extractor_code("extract_features"),
         versions=VERSIONS,
@@ -157,8 +157,8 @@ rule measure_quality:
     # NumPy's: Snakemake tells its libraries the job's threads.
     threads: config["threads"]
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("measure_quality"),
+        runtime=RESOURCES.minutes("measure_quality"),
     params:
         code=script("measure_quality", *metric_files(SET_METRICS)),
         metrics=SET_METRICS,
@@ -194,8 +194,8 @@ rule measure_pairs:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("measure_pairs"),
+        runtime=RESOURCES.minutes("measure_pairs"),
     params:
         code=script("measure_pairs"),
         versions=VERSIONS,
@@ -236,7 +236,7 @@ rule measure_variance:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("measure_variance"),
     params:
         code=script("measure_variance"),
         versions=VERSIONS,
@@ -270,8 +270,8 @@ rule measure_real:
     # NumPy's: Snakemake tells its libraries the job's threads.
     threads: config["threads"]
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        mem_mb=RESOURCES.mem_mb("measure_real"),
+        runtime=RESOURCES.minutes("measure_real"),
     params:
         code=script("measure_real", *metric_files(SET_METRICS)),
         metrics=SET_METRICS,
@@ -315,8 +315,8 @@ rule measure_cost:
     threads: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("measure_cost"),
+        runtime=RESOURCES.minutes("measure_cost"),
     params:
         code=script("measure_cost"),
         versions=VERSIONS,

@@ -39,8 +39,8 @@ rule search_key_steps:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        mem_mb=RESOURCES.mem_mb("search_key_steps"),
+        runtime=RESOURCES.minutes("search_key_steps"),
     params:
         code=script("search_key_steps"),
         versions=VERSIONS,
@@ -75,8 +75,8 @@ rule sample:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("sample"),
+        runtime=RESOURCES.minutes("sample"),
         # No image depends on it: a change of a resource, unlike one of a parameter, reruns nothing.
         batch=config["sampling"]["batch"],
     params:

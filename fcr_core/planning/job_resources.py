@@ -19,7 +19,7 @@ from typing import Any
 from fcr_core.features.registry import EXTRACTORS
 from fcr_core.planning.job_costs import Wildcards, cost_of, timed_side
 from fcr_core.planning.network_costs import OWN, NetworkCosts, table
-from fcr_core.planning.planned_run import PlannedRun, launch_size
+from fcr_core.planning.planned_run import PlannedRun, UnknownSize, launch_size
 from fcr_core.planning.rates import Rates
 
 # Resident bytes of imports: measured on a CPU (docs/backbones.md); those of CUDA beside them are assumed.
@@ -37,6 +37,8 @@ BYTES_A_FEATURE = 4 + 2 * 8
 # What no network explains, as measured or with room: pretraining of the pocket backbone, and metadata of LAION.
 FIXED = {"pretrain_vae": 4e9, "pretrain_unet": 4e9, "backbone_card": 4e9, "download_laion": 8e9}
 MARGIN, STEP_MB, LEAST_MB = 1.25, 500, 2000
+# Asked for by jobs on a data set whose size only its files say.
+UNKNOWN = {"memory_mb": 8000, "_planned": 240}
 # Twice the planned time, at least half an hour, and at most the day that `profiles/slurm/partitions.yaml` allows: fine-tunes and
 # samples go on from where they were cut off.
 SLOWER, LEAST_MINUTES, MOST_MINUTES = 2, 30, 1440
@@ -86,7 +88,10 @@ class JobResources:
         given |= {name: "0" for name in ("seed", "start") if name in given}
         key = (count.__name__, rule, *given.values())
         if key not in self._known:
-            self._known[key] = count(self.run, rule, given)
+            try:
+                self._known[key] = count(self.run, rule, given)
+            except UnknownSize:
+                self._known[key] = UNKNOWN[count.__name__]
         return self._known[key]
 
 

@@ -28,6 +28,10 @@ PNG_BYTES_A_PIXEL = 1.6
 UNCACHED = Plan(KeySteps.uniform(1))
 
 
+class UnknownSize(ValueError):
+    """The size of a data set that only its files say."""
+
+
 @dataclass(frozen=True)
 class PlannedRun:
     """All experiments of a configuration, and what an image costs on each of their backbones.
@@ -97,7 +101,7 @@ class PlannedRun:
         return {(cell.model.backbone, cell.sampler.name): cell.sampler for cell in cells}
 
     def images_in(self, dataset: str, split: str) -> int:
-        """Count the pictures of a split. Raises `ValueError` for a set whose size only its files say."""
+        """Count the pictures of a split. Raises `UnknownSize` for a set whose size only its files say."""
         given = self.config["datasets"].get(dataset, {})
         if split == "train" and given.get("train_images"):
             return given["train_images"]
@@ -108,7 +112,7 @@ class PlannedRun:
         key = "train_images" if split == "train" else "prompts"
         if split == "test" and given.get(key):
             return given[key]
-        raise ValueError(f"config key datasets.{dataset}.{key}: say how many images are used, to plan their cost")
+        raise UnknownSize(f"config key datasets.{dataset}.{key}: say how many images are used, to plan their cost")
 
 
 def launched(images: int, networks: NetworkCosts, shard: int | None = None) -> int:
