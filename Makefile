@@ -20,7 +20,7 @@ PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := exp1
 
 exp1: $(READY) ## the table and figures of Experiment 1
-	$(RUN) snakemake --cores all --resources gpu=1 exp1
+	$(RUN) snakemake --cores all --resources gpu=1
 
 ablations: $(READY) ## the ablation grid, its mechanism, and the verdicts on every recipe of the recipe table
 	$(RUN) python -m workflow_scripts.plan --experiments ablations recipes --no-memory

@@ -136,6 +136,7 @@ rule all:
     default_target: True
     input:
         [files_of(EXPERIMENTS[name]) for name in config["run"]],
+        PATHS.readme,
 
 
 # `snakemake exp1`: everything that an experiment makes.

@@ -19,7 +19,7 @@ from ..workspace import ROOT, Workspace, contents, readme_blocks
 FCR = "results/samples/pocket/lambda0.10@twemoji/FD-3/twemoji/clean/seed0"
 FINETUNE = "results/finetune/pocket/twemoji/lambda0.10/seed0"
 # What follows from any measurement.
-TABLES = {"table": 1, "plot_figure": 1, "plot_samples": 1, "build_report": 1}
+TABLES = {"table": 1, "plot_figure": 1, "plot_samples": 1, "build_report": 1, "explain_columns": 1}
 
 
 def value(workspace: Workspace, experiment: str, row: str, metric: str, statistic: str = "value") -> float:
