@@ -33,7 +33,8 @@ def test_a_cancelled_fine_tune_is_submitted_again_and_goes_on_from_its_checkpoin
     tries = cluster.jobs[cluster.jobs["name"].str.startswith("rule_finetune_wildcards_pocket_twemoji_lambda0.10")]
     assert tries["id"].iloc[0] == cluster.cancelled and tries["state"].iloc[0].startswith("CANCELLED")
     assert tries["state"].iloc[-1] == "COMPLETED"
-    assert re.search(r"resuming at step \d+", (cluster.workspace.folder / "logs/finetune/pocket_twemoji_lambda0.10_seed0.log").read_text())
+    log = cluster.workspace.folder / "logs/finetune/pocket_twemoji_lambda0.10_seed0.log"
+    assert re.search(r"resuming at step \d+", log.read_text())
 
 
 def test_a_job_that_exceeds_its_memory_is_submitted_again_with_more(cluster):
