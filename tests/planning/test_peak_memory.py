@@ -77,7 +77,9 @@ def streamed(location, unet, folder) -> StreamedSet:
 
 # Torch warns so where a weight without content is deep-copied, which corrupts the heap: the process ends somewhere later.
 @pytest.mark.filterwarnings("error:Accessing the data pointer of FakeTensor")
-@pytest.mark.parametrize("task, name, options", FINE_TUNES, ids=str)
+@pytest.mark.parametrize(
+    "task, name, options", [FINE_TUNES[0], *(pytest.param(*case, marks=pytest.mark.slow) for case in FINE_TUNES[1:])], ids=str
+)
 def test_a_fine_tune_needs_what_was_predicted(locations, tmp_path, task, name, options):
     recipe, unet = RECIPES[name], load_unet(locations[task])
     if options.get("gradient_checkpointing"):
@@ -107,6 +109,7 @@ def test_sampling_needs_what_was_predicted(locations, task, plan):
     assert predicted.total == pytest.approx(measured, rel=0.15)
 
 
+@pytest.mark.slow
 def test_published_configurations_have_the_published_sizes():
     """Millions of parameters, as the model cards and papers give them; no weights are made."""
     assert BACKBONES["sd15"].networks == "sd15"
