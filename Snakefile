@@ -17,9 +17,11 @@ from fcr_core.experiment.drawings import drawings_of
 from fcr_core.experiment.experiment import experiments_of
 from fcr_core.experiment.paths import Paths
 from fcr_core.experiment.row import fine_tune_of
+from fcr_core.experiment.rules import check_names
 from fcr_core.experiment.scenario import Scenario
 from fcr_core.experiment.schema import check
 from fcr_core.features.registry import IMAGE_TEXT_SPACES
+from fcr_core.figures.registry import FIGURES, SAMPLES as SAMPLE_FIGURES, lacks
 from fcr_core.jobs.code_hash import code_hash, package_versions
 from fcr_core.jobs.files import written_once
 from fcr_core.jobs.local_server import LocalServer, wanted
@@ -27,6 +29,8 @@ from fcr_core.planning.job_resources import JobResources
 from fcr_core.planning.network_costs import known_costs
 from fcr_core.planning.planned_run import PlannedRun
 from fcr_core.planning.rates import Rates
+from fcr_core.tables.names import FIT, MECHANISM
+from fcr_core.tables.verdicts import CRITERIA
 
 # The jobs of a DAG are made to stay: looking through them for garbage was a quarter of the time that 20,000 took.
 gc.set_threshold(1_000_000)
@@ -37,6 +41,7 @@ configfile: "config.yaml"
 
 try:
     check(config)
+    check_names(config, CRITERIA, FIGURES, lacks)
 except ConfigError as error:
     sys.exit(f"snakemake: {error}")
 

@@ -1,8 +1,5 @@
 # From measurements to an experiment's tables, verdicts and figures. No torch here: editing statistics reruns seconds.
 
-from fcr_core.figures.registry import FIGURES, SAMPLES as SAMPLE_FIGURES
-from fcr_core.tables.names import FIT, MECHANISM
-
 SIZES = json.dumps({name: backbone.size for name, backbone in BACKBONES_USED.items()})
 SIZE_OF = json.loads(SIZES)
 

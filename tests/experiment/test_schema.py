@@ -8,7 +8,10 @@ import pytest
 import yaml
 
 from fcr_core.experiment.config_error import ConfigError
+from fcr_core.experiment.rules import check_names
 from fcr_core.experiment.schema import check
+from fcr_core.figures.registry import FIGURES, lacks
+from fcr_core.tables.verdicts import CRITERIA
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -32,6 +35,15 @@ def message(change: dict) -> str:
         check(merged(DEFAULT, change))
     assert "\n" not in str(raised.value)
     return str(raised.value)
+
+
+def test_verdicts_and_figures_are_those_that_there_are():
+    check_names(DEFAULT, CRITERIA, FIGURES, lacks)
+    for key, value in (("criteria", "best"), ("figures", ["pie"])):
+        with pytest.raises(ConfigError, match=rf"experiments\.exp1\.{key}.* = '(best|pie)': must be one of"):
+            check_names(merged(DEFAULT, exp1(**{key: value})), CRITERIA, FIGURES, lacks)
+    with pytest.raises(ConfigError, match=r"experiments\.exp1\.figures\[0\] = 'mechanism': needs of the experiment: mechanism"):
+        check_names(merged(DEFAULT, exp1(figures=["mechanism"])), CRITERIA, FIGURES, lacks)
 
 
 @pytest.mark.parametrize("files", ["", "smoke", "paper", "paper full_size", "finalist"])
@@ -97,6 +109,17 @@ SD21 = {"sd21": {"train": "twemoji"}}
             {"experiments": {"ablations": {"prompts": 101}}},
             "experiments.ablations.prompts = 101",
             "datasets.twemoji.prompts = 100",
+        ),
+        (
+            exp1({"stride": 5, "lam": 0.1, "train": "nowhere"}),
+            "experiments.exp1.rows[2].train = 'nowhere'",
+            "a name from datasets",
+        ),
+        (exp1(control="nobody"), "experiments.exp1.control = 'nobody'", "a name from recipes"),
+        (
+            {"backbones": {"sd21": {"train": "twemoji"}}, **exp1({"keys": 10}, backbones=["sd21"])},
+            "experiments.exp1.rows = 'FD-10keys'",
+            "a search needs trajectories, which sd21 does not have",
         ),
         ({"sampling": {"shard": 30}}, "sampling.shard = 30", "a multiple of sampling.batch = 20"),
         ({"sampling": {"scheduler": "x"}}, "sampling.scheduler = 'x'", "one of ['ddim'"),
