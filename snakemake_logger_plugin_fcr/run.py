@@ -68,7 +68,7 @@ class Run:
 def duration(seconds: float) -> str:
     """
     >>> duration(31.4), duration(250), duration(7300)
-    ('31 s', '4 min 10 s', '2 h 02 min')
+    ('31 s', '4 min 10 s', '2 h 01 min')
     """
     whole = round(seconds)
     if whole < 60:
