@@ -1,7 +1,8 @@
 """Backbones by name: where the networks are, for which task, under which licence. No torch here: Snakemake reads it.
 
 Every repository is pinned to a commit. Public code names that commit as the one it loads (searched on 25 November 2026). The
-config key `backbone_revision` takes another one. A folder (`backbone_source`, `backbone_adapter`) is pinned by the hash of its weights.
+config key `backbone_revision` takes another one. A folder (`backbone_source`, `backbone_adapter`) is pinned by the hash of its
+weights.
 """
 
 from __future__ import annotations
