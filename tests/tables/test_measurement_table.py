@@ -38,7 +38,11 @@ def test_what_a_person_opens_has_at_most_40_columns_and_names_the_place(measured
     table = results_table(measured, wide(measurement_table(measured), EXPERIMENT))
     assert len(table.columns) <= AT_MOST and list(table["variation"]) == [row.name for row in EXPERIMENT.rows]
     assert table.loc[0, ["backbone", "dataset", "scenario", "role"]].tolist() == ["pocket", "twemoji", "clean", "plain"]
-    assert table["machine"].unique().tolist() == ["a CPU"] and table[["n_images", "n_prompts", "n_seeds"]].iloc[0].tolist() == [16, 8, 2]
+    assert table["machine"].unique().tolist() == ["a CPU"] and table[["n_images", "n_prompts", "n_seeds"]].iloc[0].tolist() == [
+        16,
+        8,
+        2,
+    ]
     for metric in ("kid_effnet", "frechet_effnet", "lit_score", "st_lpips_alex_own"):
         assert {metric, f"{metric}_low", f"{metric}_high", f"{metric}_delta"} <= set(table)
     assert {"feature_variance_d10", "speedup_b1_low", "speedup_b8_high", "peak_tensor_mb_b1"} <= set(table)

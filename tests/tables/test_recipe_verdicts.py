@@ -70,7 +70,9 @@ def test_a_solver_of_no_less_latency_is_the_rival(criteria):
     """70 ms: of DDIM-10 (40) and DDIM-20 (80) the latter; DPM++ has only a faster one, so that."""
     good = criteria[(criteria["variation"] == "good") & (criteria["kind"] == "solvers")]
     assert good["against"].value_counts().to_dict() == {"DDIM-20": 4, "DPM++10": 4}
-    assert good["criterion"].str.contains("less DDIM's").sum() == 4 and good["criterion"].str.contains(r"less DPM\+\+'s").sum() == 4
+    assert (
+        good["criterion"].str.contains("less DDIM's").sum() == 4 and good["criterion"].str.contains(r"less DPM\+\+'s").sum() == 4
+    )
 
 
 def test_the_goal_and_plain_solvers_are_not_judged(criteria):
