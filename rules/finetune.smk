@@ -134,7 +134,7 @@ rule finetune:
     # One process a GPU. Chosen here and not in `params`: with more GPUs at hand no fine-tune need run again.
     shell:
         "if [ {resources.gpu} -lt {resources.wanted} ]; then"
-        " echo 'config key finetune.gpus = {resources.wanted}: allow them, with --resources gpu={resources.wanted}' >&2; exit 1; fi;"
+        " echo 'config key finetune.gpus = {resources.wanted}: allow them, with --resources gpu={resources.wanted}' > {log:q}; exit 1; fi;"
         " launch='{RUN} '; if [ {resources.gpu} -gt 1 ]; then"
         " launch='python -m workflow_scripts.with_gpus {resources.gpu} torchrun --standalone --nproc-per-node {resources.gpu} -m workflow_scripts.'; fi;"
         # Several nodes: docs/cluster.md.
