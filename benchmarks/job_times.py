@@ -45,6 +45,8 @@ def main() -> None:
     if not (found := list(usages())):
         raise SystemExit("no job in logs has come to its end: run `make exp1` first")
     print(by_rule(found).round(1).to_markdown())
+    before = sum(usage.cpu if rule in ORCHESTRATION else usage.start for rule, usage in found)
+    print(f"\nstart-up and orchestration: {before / sum(usage.cpu for _, usage in found):.1%} of the CPU time")
 
 
 if __name__ == "__main__":

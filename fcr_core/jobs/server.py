@@ -57,7 +57,7 @@ def main() -> None:
     if request := server.serve():
         become(request)
         run_and_end(request)
-    print(Usage.now(), file=sys.stderr)
+    print(Usage.now(children=False), file=sys.stderr)
 
 
 def import_packages() -> None:

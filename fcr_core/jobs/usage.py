@@ -33,10 +33,10 @@ class Usage(NamedTuple):
     memory_mb: int
 
     @classmethod
-    def now(cls, start: float = 0.0) -> Usage:
+    def now(cls, start: float = 0.0, children: bool = True) -> Usage:
         """Of this process until now; `start` is what `cpu_seconds()` was when the work began."""
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT // 2**20
-        return cls(time.time() - psutil.Process().create_time(), cpu_seconds(), start, memory)
+        return cls(time.time() - psutil.Process().create_time(), cpu_seconds(children), start, memory)
 
     @classmethod
     def read(cls, text: str) -> list[Usage]:
@@ -47,9 +47,9 @@ class Usage(NamedTuple):
         return f"took {self.wall:.2f} s, CPU {self.cpu:.2f} s ({self.start:.2f} s to start), memory {self.memory_mb} MB"
 
 
-def cpu_seconds() -> float:
-    """Of this process and of those that it started and that have ended."""
-    return sum(os.times()[:4])
+def cpu_seconds(children: bool = True) -> float:
+    """Of this process and, with `children`, of those that it started and that have ended."""
+    return sum(os.times()[: 4 if children else 2])
 
 
 def usage_of_log(log: Path) -> Usage | None:
