@@ -1,4 +1,4 @@
-"""What an experiment will cost before anything runs: jobs, hours, money, disk, memory, and the chain of jobs that takes longest.
+"""Plan the cost of an experiment: jobs, hours, money, disk, memory, and the chain of jobs that takes longest.
 
 make plan CONFIG=config/paper.yaml
 """

@@ -1,4 +1,4 @@
-"""What a sampling plan costs, given the FLOPs of a UNet by part: passes, FLOPs, and the speed-up that FLOPs allow. No torch."""
+"""The cost of a sampling plan, given the FLOPs of a UNet by part: passes, FLOPs, and the speed-up that FLOPs allow. No torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the schema cannot say of a configuration: names that must be known, and values that must fit one another."""
+"""The checks of a configuration that its schema cannot make: names that must be known, and values that must fit one another."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def check_fine_tune(config: Mapping[str, Any], tune: FineTune, backbone: Backbon
 
 
 def prediction_type(backbone: BackboneSettings) -> str:
-    """What the UNet predicts: as its folder says, where there is one, else as the registry does."""
+    """Return the UNet's prediction type: its folder's, where there is one, else the registry's."""
     file = Path(backbone.location.split("+")[0]) / "scheduler" / "scheduler_config.json"
     if file.exists():
         return json.loads(file.read_text()).get("prediction_type", "epsilon")

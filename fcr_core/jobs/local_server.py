@@ -60,7 +60,7 @@ class LocalServer:
 
 
 def wanted(workflow: Any) -> bool:
-    """Whether the jobs of this Snakemake run here, in its own environment, and are worth a server.
+    """True if the jobs of this Snakemake run here, in its own environment, and are worth a server.
 
     Not on a cluster or in a job of one, not with `--touch`, not in environments that Snakemake makes (`--sdm`), not where
     forks of a process with many libraries are unsafe (macOS).

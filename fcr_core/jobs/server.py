@@ -38,7 +38,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class Request(NamedTuple):
-    """What a client wants to be run, and where; `streams` are its standard input, output and error."""
+    """The command that a client wants to be run, and its folder; `streams` are its standard input, output and error."""
 
     script: str
     arguments: list[str]
@@ -148,7 +148,7 @@ class Server:
         return request
 
     def pass_signal(self, pid: int) -> None:
-        """What the client was sent; if the client is gone, the job is to end."""
+        """Pass the client's signal on; if the client is gone, the job is to end."""
         connection = self.clients[pid]
         assert connection is not None
         number = connection.recv(1)
@@ -169,7 +169,7 @@ class Server:
 
 
 def received(connection: socket.socket) -> Request | None:
-    """What the client asks for; nothing if it was killed before it had said so."""
+    """Read what the client asks for; nothing if it was killed before it had said so."""
     head, streams, _, _ = socket.recv_fds(connection, NUMBER, maxfds=3)
     wanted = int.from_bytes(head)
     text = connection.recv(wanted, socket.MSG_WAITALL)

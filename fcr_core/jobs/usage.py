@@ -1,4 +1,4 @@
-"""What a process took, as a line of its log: `make exp1`'s logs are where `benchmarks/job_times.py` and `make plan` read it."""
+"""Time and memory of a process, as a line of its log, which `benchmarks/job_times.py` and `make plan` read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Usage(NamedTuple):
 
     @classmethod
     def now(cls, start: float = 0.0, children: bool = True) -> Usage:
-        """Of this process until now; `start` is what `cpu_seconds()` was when the work began."""
+        """Return the usage of this process until now; `start` is what `cpu_seconds()` was when the work began."""
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT // 2**20
         return cls(time.time() - psutil.Process().create_time(), cpu_seconds(children), start, memory)
 
@@ -48,11 +48,11 @@ class Usage(NamedTuple):
 
 
 def cpu_seconds(children: bool = True) -> float:
-    """Of this process and, with `children`, of those that it started and that have ended."""
+    """Return the CPU seconds of this process and, with `children`, of those that it started and that have ended."""
     return sum(os.times()[: 4 if children else 2])
 
 
 def usage_of_log(log: Path) -> Usage | None:
-    """Of the job that wrote this log; nothing if it has not come to its end."""
+    """Read the usage of the job that wrote this log; nothing if the job has not come to its end."""
     found = Usage.read(log.read_text(errors="replace")) if log.exists() else []
     return found[-1] if found else None

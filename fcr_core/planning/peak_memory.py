@@ -128,7 +128,7 @@ def finetune_memory(
     gradient_checkpointing: bool = False,
     streamed: bool = False,
 ) -> PeakMemory:
-    """Of a fine-tune by `recipe` with AdamW in float32; `size` is the side of the latents, by default the UNet's own.
+    """Predict the peak of a fine-tune by `recipe` with AdamW in float32; `size`: the side of the latents, by default that of the UNet.
 
     The latents of the whole training set are not in it; with `streamed` each batch is encoded as it is drawn.
     Raises `ValueError` for a recipe with terms on trajectories.
@@ -181,7 +181,7 @@ def two_steps(loss: FineTuneLoss, optimizer: Any, trained: list[nn.Parameter], d
 
 
 def loading_memory(networks: Networks) -> PeakMemory:
-    """Of loading a pipeline with a fine-tuned UNet, in the host's memory: its file, float32, is mapped beside the networks."""
+    """Predict the host memory of loading a pipeline with a fine-tuned UNet: its float32 file is mapped beside the networks."""
     unet = networks.unet()
     return PeakMemory(bytes_of_pipeline(networks, unet), bytes_of(unet))
 
@@ -213,7 +213,7 @@ def sampling_memory(
 
 
 def one_group(unet: Any, plan: Plan, steps: int, rows: int, tokens: int, device: str) -> None:
-    """What a run holds at most: at a key step of a guided batch, or while a group's other steps are decoded."""
+    """Predict the most that a run holds: at a key step of a guided batch, or while a group's other steps are decoded."""
     split, conditioning = SplitUNet(unet, plan.cut, plan.live), conditioning_of(unet)
     shape = conditioning.latent_shape(unet)
     latents = torch.empty(rows, *shape)  # of the run and the solver

@@ -170,7 +170,7 @@ def draw(
 
 
 def noise_ids_of(prompts: pd.DataFrame) -> list[str]:
-    """What the noise of each prompt depends on beside the seed."""
+    """The id of each prompt that its noise depends on, beside the seed."""
     return prompts.get("noise_id", prompts["prompt_id"]).tolist()
 
 
