@@ -68,7 +68,7 @@ def main() -> None:
     backbone, rows = BACKBONES[args.backbone], []
     with tempfile.TemporaryDirectory(prefix="memory_plan_") as temporary:
         keys = write_backbone(backbone, args.width, Path(temporary))
-        networks = Networks(backbone.location(keys["backbone_source"], adapter=keys.get("backbone_adapter")), backbone.networks)
+        networks = Networks(backbone.location(**keys), backbone.networks)
         found = {"sampling": partial(sampling, networks, args.batch)}
         for trains in args.trains:
             recipe = Recipe(lam=0.1, trains=trains)

@@ -128,7 +128,7 @@ def finetune_memory(
     gradient_checkpointing: bool = False,
     streamed: bool = False,
 ) -> PeakMemory:
-    """Predict the peak of a fine-tune by `recipe` with AdamW in float32; `size`: the side of the latents, by default that of the UNet.
+    """Predict the peak of a fine-tune by `recipe` with AdamW in float32; `size`: side of the latents, by default the UNet's.
 
     The latents of the whole training set are not in it; with `streamed` each batch is encoded as it is drawn.
     Raises `ValueError` for a recipe with terms on trajectories.
