@@ -13,15 +13,15 @@ ORCHESTRATION = {"snakemake", "job_server"}
 
 
 def rule_of(log: Path) -> str:
-    """`finetune/lambda0_seed1.log` and `measure_real.log` -> the rule's name."""
-    return log.relative_to(LOGS).parts[0].removesuffix(".log")
+    """`finetune/lambda0_seed1.log` and `measure_real.log`, below the folder of logs -> the rule's name."""
+    return log.parts[0].removesuffix(".log")
 
 
-def usages() -> Iterator[tuple[str, Usage]]:
+def usages(logs: Path = LOGS) -> Iterator[tuple[str, Usage]]:
     """By rule, of each job the last run that came to its end; of Snakemake and the job server every run."""
-    for log in sorted(LOGS.rglob("*.log")):
-        found = Usage.read(log.read_text(errors="replace"))
-        yield from ((rule_of(log), usage) for usage in (found if rule_of(log) in ORCHESTRATION else found[-1:]))
+    for log in sorted(logs.rglob("*.log")):
+        found, rule = Usage.read(log.read_text(errors="replace")), rule_of(log.relative_to(logs))
+        yield from ((rule, usage) for usage in (found if rule in ORCHESTRATION else found[-1:]))
 
 
 def by_rule(found: list[tuple[str, Usage]]) -> pd.DataFrame:
