@@ -2,14 +2,14 @@
 
 VENV := .venv
 PYTHON ?= python3
-# By content: touching the files sets up nothing.
+# Named by the content of these files, so that touching them sets up nothing.
 READY := $(VENV)/.ready-$(shell cat envs/requirements.lock envs/snakemake_launcher.py pyproject.toml | cksum | cut -d" " -f1)
 RUN := . $(VENV)/bin/activate &&
 
-# As in the Snakefile: glibc would give every large tensor back to the kernel.
+# As in the Snakefile: otherwise glibc gives every large tensor back to the kernel.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
 
-# What `make plan` reckons for, and with how many GPUs (on a CPU: jobs) at once.
+# What `make plan` plans, and with how many GPUs (on a CPU: jobs) at once.
 CONFIG ?= config.yaml
 GPUS ?= 1
 
@@ -19,24 +19,24 @@ PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 .PHONY: exp1 ablations plan test test-slow test-cluster setup backbone benchmark
 .DEFAULT_GOAL := exp1
 
-exp1: $(READY) ## the table and figures of Experiment 1
-	$(RUN) snakemake --cores all --resources gpu=1 exp1
+exp1: $(READY) ## Experiment 1: its table, verdicts, figures and page
+	$(RUN) snakemake --cores all --resources gpu=1
 
-ablations: $(READY) ## the ablation grid, its mechanism, and the verdicts on every recipe of the recipe table
+ablations: $(READY) ## the ablation grid over all recipes, and the verdicts on the finalists; says first how long it takes
 	$(RUN) python -m workflow_scripts.plan --experiments ablations recipes --no-memory
 	$(RUN) snakemake --cores all ablations recipes
 
-plan: $(READY) ## what CONFIG=... will cost before it runs: jobs, hours, money, disk, memory, the critical path
+plan: $(READY) ## what CONFIG=... with GPUS=... will cost: jobs, hours, money, disk, memory, the critical path
 	$(RUN) python -m workflow_scripts.plan $(CONFIG) --gpus $(GPUS)
 
-test: $(READY) ## before every commit: formatting, types, unit tests and a tiny run of the real DAG
+test: $(READY) ## before every commit: formatting, types, unit tests and a tiny run of the pipeline
 	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy
 	$(RUN) $(PYTEST)
 
-test-slow: $(READY) ## the rest: what reruns after which edit, kills, shards, the page in a browser, the README's commands
+test-slow: $(READY) ## the other tests: what reruns after which edit, kills, shards, the page in a browser, the README's commands
 	$(RUN) $(PYTEST) -m slow
 
-test-cluster: $(READY) ## the smoke DAG on a real SLURM and a real object server, started on loopback (root on Debian)
+test-cluster: $(READY) ## a tiny run on a real SLURM and a real object server, which it starts on this machine (root on Debian)
 	$(RUN) pytest tests/cluster
 
 setup: $(READY) ## the virtual environment with the pinned packages and the launcher
@@ -45,7 +45,7 @@ backbone: $(READY) ## train the pocket backbone from nothing (hours) and put it 
 	$(RUN) snakemake --cores all results/pretrain/pocket/README.md
 	cp -r results/pretrain/pocket/. models/pocket/
 
-benchmark: $(READY) ## the cached sampler against its FLOP limit: the pocket UNet, and one of Stable Diffusion's size (half an hour)
+benchmark: $(READY) ## the cached sampler against its FLOP limit, on the pocket UNet and one of Stable Diffusion's size (half an hour)
 	$(RUN) $(ALLOCATOR) python benchmarks/sampler.py --unet pocket --batch 64 --cuts 0 1 2 --modes default parallel --repeats 2 --memory
 	$(RUN) $(ALLOCATOR) python benchmarks/sampler.py --unet sd15 --batch 1 --steps 10 --strides 5 10 --cuts 0 3 --nodes all --modes default --no-rivals --warmup 0
 

@@ -17,11 +17,20 @@ from fcr_core.experiment.drawings import drawings_of
 from fcr_core.experiment.experiment import experiments_of
 from fcr_core.experiment.paths import Paths
 from fcr_core.experiment.row import fine_tune_of
+from fcr_core.experiment.rules import check_names
 from fcr_core.experiment.scenario import Scenario
 from fcr_core.experiment.schema import check
 from fcr_core.features.registry import IMAGE_TEXT_SPACES
+from fcr_core.figures.registry import FIGURES, SAMPLES as SAMPLE_FIGURES, lacks
 from fcr_core.jobs.code_hash import code_hash, package_versions
 from fcr_core.jobs.files import written_once
+from fcr_core.jobs.local_server import LocalServer, wanted
+from fcr_core.planning.job_resources import JobResources
+from fcr_core.planning.network_costs import known_costs
+from fcr_core.planning.planned_run import PlannedRun
+from fcr_core.planning.rates import Rates
+from fcr_core.tables.names import FIT, MECHANISM
+from fcr_core.tables.verdicts import CRITERIA
 
 # The jobs of a DAG are made to stay: looking through them for garbage was a quarter of the time that 20,000 took.
 gc.set_threshold(1_000_000)
@@ -32,6 +41,7 @@ configfile: "config.yaml"
 
 try:
     check(config)
+    check_names(config, CRITERIA, FIGURES, lacks)
 except ConfigError as error:
     sys.exit(f"snakemake: {error}")
 
@@ -60,13 +70,18 @@ WEIGHTS = {
     name: remembered_hash(backbone.location, Path(f".snakemake/fcr_weights/{name}.json"))
     for name, backbone in BACKBONES_USED.items()
 }
+# Memory and minutes that a job asks a cluster for, by its rule and its backbone.
+RESOURCES = JobResources(
+    PlannedRun(config, EXPERIMENTS, DRAWINGS, BACKBONES_USED, FINE_TUNES, known_costs),
+    Rates.read(Path("config/rates.yaml")),
+)
 SEEDS = config["seeds"]
 # On a CPU jobs share the machine by cores; `gpu` only counts where there is one.
 GPUS = int(config["device"] == "cuda")
 VERSIONS = package_versions("torch", "diffusers", "transformers", "numpy")
 ENV = "../envs/environment.yaml"
-# How a rule starts its script.
-RUN = "python -m workflow_scripts."
+# Runs a script of the workflow, in the job server if there is one.
+RUN = "python -m fcr_core.jobs.client"
 
 
 include: "rules/common.smk"
@@ -88,7 +103,28 @@ wildcard_constraints:
 
 
 # glibc gives every large tensor back to the kernel and takes it again: 10 % of a UNet pass on a CPU. Harmless elsewhere.
-shell.prefix("export MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000; set -euo pipefail; ")
+# Progress bars write to logs, for which once a second is enough.
+JOB_ENVIRONMENT = {
+    "MALLOC_MMAP_THRESHOLD_": "4000000000",
+    "MALLOC_TRIM_THRESHOLD_": "8000000000",
+    "TQDM_MININTERVAL": "1",
+}
+shell.prefix(f"export {' '.join(f'{name}={value}' for name, value in JOB_ENVIRONMENT.items())}; set -euo pipefail; ")
+
+JOB_SERVER = LocalServer()
+
+
+onstart:
+    if wanted(workflow):
+        JOB_SERVER.start(JOB_ENVIRONMENT)
+
+
+onsuccess:
+    JOB_SERVER.stop()
+
+
+onerror:
+    JOB_SERVER.stop()
 
 
 include: "rules/data.smk"
@@ -105,6 +141,7 @@ rule all:
     default_target: True
     input:
         [files_of(EXPERIMENTS[name]) for name in config["run"]],
+        PATHS.readme,
 
 
 # `snakemake exp1`: everything that an experiment makes.

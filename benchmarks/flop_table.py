@@ -7,7 +7,8 @@ import torch
 from diffusers import UNet2DConditionModel, UNetMotionModel
 
 from fcr_core.caching.plan import KeySteps, Plan
-from fcr_core.cost.flops import cached_bytes, count_unet_flops, flop_limit
+from fcr_core.cost.flops import cached_bytes, count_unet_flops
+from fcr_core.cost.plan_flops import flop_limit
 
 SD21 = {"cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True}
 SDXL = {

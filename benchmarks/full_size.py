@@ -13,7 +13,6 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import psutil
 import yaml
 from snakemake.utils import update_config
 
+from benchmarks.job_times import by_rule, usages
 from fcr_core.backbones import published_configs as published
 from fcr_core.backbones.registry import BACKBONES, Backbone
 from fcr_core.backbones.tasks import FRAMES
@@ -60,52 +60,15 @@ def write_backbone(backbone: Backbone, width: int, folder: Path) -> dict[str, st
     return keys
 
 
-class Watch(threading.Thread):
-    """Seconds and peak resident memory of every script that runs below a process, looked at four times a second."""
-
-    def __init__(self, root: psutil.Process) -> None:
-        super().__init__(daemon=True)
-        self.root = root
-        self.seen: dict[int, tuple[str, float, float, int]] = {}
-
-    def run(self) -> None:
-        while self.root.is_running() and self.root.status() != psutil.STATUS_ZOMBIE:
-            for process in self.root.children(recursive=True):
-                try:
-                    self._look(process)
-                except psutil.NoSuchProcess:
-                    continue
-            time.sleep(0.25)
-
-    def _look(self, process: psutil.Process) -> None:
-        scripts = [part for part in process.cmdline() if part.startswith("workflow_scripts.")]
-        if process.name().startswith("python") and scripts:
-            peak = max(process.memory_info().rss, self.seen.get(process.pid, ("", 0, 0, 0))[3])
-            self.seen[process.pid] = scripts[0].partition(".")[2], process.create_time(), time.time(), peak
-
-    def table(self) -> pd.DataFrame:
-        """One row a script: jobs, minutes together, the largest peak."""
-        rows = pd.DataFrame(self.seen.values(), columns=["step", "start", "end", "peak"])
-        rows["minutes"] = (rows["end"] - rows["start"]) / 60
-        order = rows.groupby("step")["start"].min().sort_values().index
-        table = rows.groupby("step").agg(jobs=("peak", "size"), minutes=("minutes", "sum"), peak=("peak", "max")).loc[order]
-        return table.assign(GiB=table.pop("peak") / GIB)
-
-
-def run_dag(checkout: Path, more: dict) -> tuple[Watch, float]:
-    """Run the DAG to the table; returns what was seen of its jobs and the minutes that it took."""
+def run_dag(checkout: Path, more: dict) -> pd.DataFrame:
+    """Run the DAG to the table; returns jobs, minutes and peak memory of each rule."""
     (checkout / "config" / "here.yaml").write_text(yaml.safe_dump(more))
     command = ["snakemake", "--cores", "2", "--configfile", *CONFIGS, "config/here.yaml", "--", "results/exp1_table.csv"]
-    started = time.time()
-    with (checkout / "snakemake.log").open("w") as written:
-        process = psutil.Popen(command, cwd=checkout, stdout=written, stderr=subprocess.STDOUT)
-        watch = Watch(process)
-        watch.start()
-        if process.wait():
-            log = (checkout / "snakemake.log").read_text()
-            sys.exit(log[log.rfind("Error in rule") - 5000 :])
-    watch.join()
-    return watch, (time.time() - started) / 60
+    ran = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    if ran.returncode:
+        sys.exit(ran.stderr[ran.stderr.rfind("Error in rule") :])
+    table = by_rule(list(usages(checkout / "logs")))[["jobs", "minutes", "peak_mb"]]
+    return table.assign(GiB=table.pop("peak_mb") / 2**10)
 
 
 def predictions(backbone: Backbone, keys: dict[str, str], settings: dict) -> dict[str, float]:
@@ -145,8 +108,9 @@ def report(name: str, width: int, threads: int) -> None:
         need, free = max(predicted.values()), psutil.virtual_memory().available / GIB
         if need + 1 > free:
             sys.exit(f"{name}: a fine-tune will need {need:.1f} GiB and {free:.1f} are free: stop other work, or give --width")
-        watch, minutes = run_dag(folder / "checkout", more)
-        table = watch.table()
+        started = time.monotonic()
+        table = run_dag(folder / "checkout", more)
+        minutes = (time.monotonic() - started) / 60
         table["predicted GiB"] = table.index.map(predicted)
         table["predicted / measured"] = table["predicted GiB"] / table["GiB"]
         print(f"\n{name}, first block {width} channels: {minutes:.1f} minutes, at most {table['GiB'].max():.1f} GiB\n")

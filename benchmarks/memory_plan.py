@@ -20,9 +20,11 @@ from fcr_core.backbones.published_configs import TOKENS
 from fcr_core.backbones.registry import BACKBONES
 from fcr_core.cost.clock import peak_tensor_bytes, process_bytes
 from fcr_core.experiment.recipe import Recipe
+from fcr_core.experiment.sampler import Sampler
 from fcr_core.finetuning.weighted_loss import FineTuneLoss, trained_parts
 from fcr_core.planning.peak_memory import Networks, finetune_memory, sampling_memory
-from fcr_core.sampling.samples import Sampler, decode_latents, initial_noise, latent_shape, sample_latents
+from fcr_core.planning.planned_run import counted_plan
+from fcr_core.sampling.samples import decode_latents, initial_noise, latent_shape, sample_latents
 from fcr_core.training.loop import TrainingRun
 from fcr_core.training.training_set import EncodedSet
 
@@ -32,11 +34,12 @@ STEPS, STRIDE = 6, 6
 def sampling(networks: Networks, batch: int) -> tuple[int, int]:
     """(predicted, measured) bytes of drawing `batch` images."""
     pipe = load_pipeline(networks.location)
-    sampler, prompts = Sampler("ddim", STEPS, STRIDE, 7.5), ["a cat"] * batch
+    sampler = Sampler.from_config({"stride": STRIDE}, {"scheduler": "ddim", "steps": STEPS, "guidance": 7.5})
+    prompts = ["a cat"] * batch
     noise = initial_noise(list(map(str, range(batch))), 0, latent_shape(pipe))
     runs = (partial(sample_latents, pipe, prompts, noise, sampler), partial(decode_latents, pipe, noise))
     held = sum(p.nbytes for part in (pipe.unet, pipe.vae, pipe.text_encoder) for p in part.parameters())
-    return sampling_memory(networks, sampler.plan, STEPS, batch).total, held + max(map(peak_tensor_bytes, runs))
+    return sampling_memory(networks, counted_plan(sampler), STEPS, batch).total, held + max(map(peak_tensor_bytes, runs))
 
 
 def fine_tune(networks: Networks, batch: int, recipe: Recipe, state: Path) -> tuple[int, int]:
@@ -65,7 +68,7 @@ def main() -> None:
     backbone, rows = BACKBONES[args.backbone], []
     with tempfile.TemporaryDirectory(prefix="memory_plan_") as temporary:
         keys = write_backbone(backbone, args.width, Path(temporary))
-        networks = Networks(backbone.location(keys["backbone_source"], adapter=keys.get("backbone_adapter")), backbone.networks)
+        networks = Networks(backbone.location(**keys), backbone.networks)
         found = {"sampling": partial(sampling, networks, args.batch)}
         for trains in args.trains:
             recipe = Recipe(lam=0.1, trains=trains)

@@ -27,7 +27,8 @@ from fcr_core import EncoderCache
 from fcr_core.backbones.loading import load_pipeline
 from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.cost.clock import measure_latency, peak_tensor_bytes, process_bytes
-from fcr_core.cost.flops import UNetFlops, count_unet_flops, flop_limit
+from fcr_core.cost.flops import count_unet_flops
+from fcr_core.cost.plan_flops import UNetFlops, flop_limit
 
 MODES: dict[str, dict[str, Any]] = {"default": {}, "sequential": {"parallel": False}, "parallel": {"max_parallel": 16}}
 

@@ -12,8 +12,8 @@ rule pretrain_vae:
         ENV
     threads: workflow.cores
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        mem_mb=RESOURCES.mem_mb("pretrain_vae"),
+        runtime=RESOURCES.minutes("pretrain_vae"),
     params:
         code=script("pretrain_vae"),
         versions=VERSIONS,
@@ -23,7 +23,7 @@ rule pretrain_vae:
     message:
         "Train the pocket backbone's VAE"
     shell:
-        "{RUN}pretrain_vae --data {params.data:q} {params.settings}"
+        "{RUN} pretrain_vae --data {params.data:q} {params.settings}"
         " --threads {threads} --out {params.out:q} &> {log:q}"
 
 
@@ -55,8 +55,8 @@ rule pretrain_unet:
         ENV
     threads: workflow.cores
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(1200),
+        mem_mb=RESOURCES.mem_mb("pretrain_unet"),
+        runtime=RESOURCES.minutes("pretrain_unet"),
     params:
         code=script("pretrain_unet"),
         versions=VERSIONS,
@@ -66,7 +66,7 @@ rule pretrain_unet:
     message:
         "Train the pocket backbone's UNet"
     shell:
-        "{RUN}pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
+        "{RUN} pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
         " --threads {threads} --out {params.out:q} &> {log:q}"
 
 
@@ -84,7 +84,7 @@ rule backbone_card:
         ENV
     threads: workflow.cores
     resources:
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("backbone_card"),
     params:
         code=script("backbone_card"),
         versions=VERSIONS,
@@ -94,5 +94,5 @@ rule backbone_card:
     message:
         "Write the pocket backbone's card"
     shell:
-        "{RUN}backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
+        "{RUN} backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
         " --reference {input.reference:q} --lit {input.lit:q} --threads {threads} --out {params.out:q} &> {log:q}"

@@ -12,11 +12,6 @@ def script(name, *more):
     return code_hash(f"workflow_scripts/{name}.py", *more)
 
 
-def growing(amount):
-    """A resource of which each attempt asks for more: of a cluster, whose profile submits a failed job again."""
-    return lambda wildcards, attempt: amount * attempt
-
-
 def folders_of(files):
     """The folders of the files that stand for them in the DAG: a rule depends on a file, since folders have no checksum."""
     return [str(Path(file).parent) for file in files]

@@ -30,7 +30,7 @@ rule download_laion:
     conda:
         ENV
     resources:
-        mem_mb=growing(8000),
+        mem_mb=RESOURCES.mem_mb("download_laion"),
         # How fast, not what: a change of a resource, unlike one of a parameter, reruns nothing.
         workers=lambda wildcards: config["datasets"]["laion"]["download"].get("workers", 32),
     params:
@@ -43,7 +43,7 @@ rule download_laion:
     message:
         "Download the images of LAION that the configuration asks for"
     shell:
-        "{RUN}download_laion --metadata {input:q} {params.settings:q} --workers {resources.workers}"
+        "{RUN} download_laion --metadata {input:q} {params.settings:q} --workers {resources.workers}"
         " --out {params.out:q} &> {log:q}"
 
 
@@ -65,7 +65,7 @@ rule prepare_data:
     message:
         "Prepare {wildcards.dataset} at {wildcards.size} px"
     shell:
-        "{RUN}prepare_data --dataset {wildcards.dataset} {params.source:q} --size {wildcards.size} --out {params.out:q} &> {log:q}"
+        "{RUN} prepare_data --dataset {wildcards.dataset} {params.source:q} --size {wildcards.size} --out {params.out:q} &> {log:q}"
 
 
 rule select_prompts:
@@ -86,7 +86,7 @@ rule select_prompts:
     message:
         "Choose the prompts of {wildcards.dataset} that are evaluated"
     shell:
-        "{RUN}select_prompts --data {params.data:q} --count {params.n_prompts} --evaluated {params.evaluated}"
+        "{RUN} select_prompts --data {params.data:q} --count {params.n_prompts} --evaluated {params.evaluated}"
         " --key {params.key} --out {output:q} &> {log:q}"
 
 
@@ -118,7 +118,7 @@ rule encode_data:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("encode_data"),
     params:
         code=script("encode_data"),
         versions=VERSIONS,
@@ -130,5 +130,5 @@ rule encode_data:
     message:
         "Encode the training split of {wildcards.dataset} with {wildcards.backbone}"
     shell:
-        "{RUN}encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
+        "{RUN} encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
         " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"

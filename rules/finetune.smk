@@ -70,8 +70,8 @@ rule sample_trajectories:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("sample_trajectories"),
+        runtime=RESOURCES.minutes("sample_trajectories"),
     params:
         code=script("sample_trajectories"),
         versions=VERSIONS,
@@ -91,7 +91,7 @@ rule sample_trajectories:
     message:
         "Sample trajectories of {wildcards.backbone} on {wildcards.dataset} ({wildcards.purpose})"
     shell:
-        "{RUN}sample_trajectories --pipeline {params.pipeline:q} {params.source:q}"
+        "{RUN} sample_trajectories --pipeline {params.pipeline:q} {params.source:q}"
         " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} {params.ends} --guidance {params.guidance}"
         " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
@@ -111,8 +111,8 @@ rule finetune:
         gpu=GPUS * FINETUNE_GPUS,
         # Snakemake cuts `gpu` down to what `--resources` allows, without a word.
         wanted=GPUS * FINETUNE_GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("finetune"),
+        runtime=RESOURCES.minutes("finetune"),
         # No result depends on it: a change of a resource, unlike one of a parameter, reruns nothing.
         checkpoint_every=lambda wildcards: fine_tune(wildcards).training["checkpoint_every"],
     params:
@@ -134,8 +134,8 @@ rule finetune:
     # One process a GPU. Chosen here and not in `params`: with more GPUs at hand no fine-tune need run again.
     shell:
         "if [ {resources.gpu} -lt {resources.wanted} ]; then"
-        " echo 'config key finetune.gpus = {resources.wanted}: allow them, with --resources gpu={resources.wanted}' >&2; exit 1; fi;"
-        " launch='{RUN}'; if [ {resources.gpu} -gt 1 ]; then"
+        " echo 'config key finetune.gpus = {resources.wanted}: allow them, with --resources gpu={resources.wanted}' > {log:q}; exit 1; fi;"
+        " launch='{RUN} '; if [ {resources.gpu} -gt 1 ]; then"
         " launch='python -m workflow_scripts.with_gpus {resources.gpu} torchrun --standalone --nproc-per-node {resources.gpu} -m workflow_scripts.'; fi;"
         # Several nodes: docs/cluster.md.
         " if [ ${{SLURM_NTASKS:-1}} -gt 1 ]; then launch='srun python -m workflow_scripts.'; fi;"

@@ -43,7 +43,7 @@ rule real_features:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("real_features"),
     params:
         code=extractor_code("extract_real_features"),
         versions=VERSIONS,
@@ -52,7 +52,7 @@ rule real_features:
     message:
         "Features of the real images of {wildcards.dataset} ({wildcards.extractor}, {wildcards.split})"
     shell:
-        "{RUN}extract_real_features --data {params.data:q} --split {wildcards.split} {params.extractor:q}"
+        "{RUN} extract_real_features --data {params.data:q} --split {wildcards.split} {params.extractor:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -68,7 +68,7 @@ rule train_lit:
         ENV
     threads: config["threads"]
     resources:
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("train_lit"),
     params:
         code=script("train_lit"),
         versions=VERSIONS,
@@ -77,7 +77,7 @@ rule train_lit:
     message:
         "Train the projections of the LiT score on {wildcards.dataset}"
     shell:
-        "{RUN}train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
+        "{RUN} train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -94,7 +94,7 @@ rule text_features:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("text_features"),
     params:
         code=extractor_code("extract_text_features"),
         versions=VERSIONS,
@@ -102,7 +102,7 @@ rule text_features:
     message:
         "Features of the captions of {wildcards.dataset} ({wildcards.extractor})"
     shell:
-        "{RUN}extract_text_features --prompts {input.data:q} {params.extractor:q}"
+        "{RUN} extract_text_features --prompts {input.data:q} {params.extractor:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -120,7 +120,7 @@ rule sample_features:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("sample_features"),
     params:
         code=extractor_code("extract_features"),
         versions=VERSIONS,
@@ -130,7 +130,7 @@ rule sample_features:
     message:
         "Features of {wildcards.cell} ({wildcards.extractor})"
     shell:
-        "{RUN}extract_features --samples {params.samples:q} --seeds {params.seeds} {params.extractor:q}"
+        "{RUN} extract_features --samples {params.samples:q} --seeds {params.seeds} {params.extractor:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -157,8 +157,8 @@ rule measure_quality:
     # NumPy's: Snakemake tells its libraries the job's threads.
     threads: config["threads"]
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("measure_quality"),
+        runtime=RESOURCES.minutes("measure_quality"),
     params:
         code=script("measure_quality", *metric_files(SET_METRICS)),
         metrics=SET_METRICS,
@@ -167,7 +167,7 @@ rule measure_quality:
     message:
         "Measure the quality of {wildcards.cell}"
     shell:
-        "{RUN}measure_quality --metrics {params.metrics} --features {input.features:q} --reference {input.reference:q}"
+        "{RUN} measure_quality --metrics {params.metrics} --features {input.features:q} --reference {input.reference:q}"
         " --image-text {input.image_text:q} --image-text-reference {input.image_text_reference:q} --twins {input.twins:q}"
         " {params.space} {input.space:q} --seeds {params.seeds} --sets {output.sets:q} --threads {threads}"
         " --out {output.image_text:q} &> {log:q}"
@@ -194,8 +194,8 @@ rule measure_pairs:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("measure_pairs"),
+        runtime=RESOURCES.minutes("measure_pairs"),
     params:
         code=script("measure_pairs"),
         versions=VERSIONS,
@@ -207,7 +207,7 @@ rule measure_pairs:
     message:
         "Compare {wildcards.cell} with its uncached twin"
     shell:
-        "{RUN}measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
+        "{RUN} measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
         " --seeds {params.seeds} --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -236,7 +236,7 @@ rule measure_variance:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
+        mem_mb=RESOURCES.mem_mb("measure_variance"),
     params:
         code=script("measure_variance"),
         versions=VERSIONS,
@@ -251,7 +251,7 @@ rule measure_variance:
     message:
         "Measure the feature variance of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "{RUN}measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q} --data {params.data:q}"
+        "{RUN} measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q} --data {params.data:q}"
         " --prompts {input.prompts:q} --count {params.n_images} --deltas {params.deltas} --seeds {params.seeds}"
         " --device {params.device} --threads {threads} --blocks {output.blocks:q} --out {output.variance:q} &> {log:q}"
 
@@ -270,8 +270,8 @@ rule measure_real:
     # NumPy's: Snakemake tells its libraries the job's threads.
     threads: config["threads"]
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        mem_mb=RESOURCES.mem_mb("measure_real"),
+        runtime=RESOURCES.minutes("measure_real"),
     params:
         code=script("measure_real", *metric_files(SET_METRICS)),
         metrics=SET_METRICS,
@@ -279,7 +279,7 @@ rule measure_real:
     message:
         "Measure what the real images of {wildcards.dataset} score"
     shell:
-        "{RUN}measure_real --metrics {params.metrics} --reference {input.reference:q}"
+        "{RUN} measure_real --metrics {params.metrics} --reference {input.reference:q}"
         " --image-text-reference {input.image_text_reference:q} {params.space} {input.space:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
@@ -315,8 +315,8 @@ rule measure_cost:
     threads: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("measure_cost"),
+        runtime=RESOURCES.minutes("measure_cost"),
     params:
         code=script("measure_cost"),
         versions=VERSIONS,
@@ -331,6 +331,6 @@ rule measure_cost:
     message:
         "Time the samplers of {wildcards.experiment} on {wildcards.backbone}, alone on the machine"
     shell:
-        "{RUN}measure_cost --pipeline {params.pipeline:q} --prompts {input.prompts:q} --samplers {params.samplers:q}"
+        "{RUN} measure_cost --pipeline {params.pipeline:q} --prompts {input.prompts:q} --samplers {params.samplers:q}"
         " {params.key_steps:q} --batches {params.batches} --repeats {params.repeats} {params.size}"
         " --device {params.device} --threads {threads} --out {output:q} &> {log:q}"

@@ -39,8 +39,8 @@ rule search_key_steps:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        mem_mb=RESOURCES.mem_mb("search_key_steps"),
+        runtime=RESOURCES.minutes("search_key_steps"),
     params:
         code=script("search_key_steps"),
         versions=VERSIONS,
@@ -51,7 +51,7 @@ rule search_key_steps:
     message:
         "Search for the key steps of {wildcards.sampler} on {wildcards.backbone}"
     shell:
-        "{RUN}search_key_steps --pipeline {params.pipeline:q} --trajectories {input:q} --plan {params.plan:q}"
+        "{RUN} search_key_steps --pipeline {params.pipeline:q} --trajectories {input:q} --plan {params.plan:q}"
         " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -75,8 +75,8 @@ rule sample:
     threads: config["threads"]
     resources:
         gpu=GPUS,
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=RESOURCES.mem_mb("sample"),
+        runtime=RESOURCES.minutes("sample"),
         # No image depends on it: a change of a resource, unlike one of a parameter, reruns nothing.
         batch=config["sampling"]["batch"],
     params:
@@ -99,9 +99,9 @@ rule sample:
     message:
         "Sample {wildcards.cell}"
     shell:
-        "{RUN}sample --pipeline {params.pipeline:q} {params.trained:q} {params.pictures:q} --prompts {input.prompts:q}"
+        "{RUN} sample --pipeline {params.pipeline:q} {params.trained:q} {params.pictures:q} --prompts {input.prompts:q}"
         " --start {params.start} --count {params.n_prompts} --sampler {params.sampler:q} {params.key_steps:q}"
-        " --scenario {params.scenario:q} --prefix {params.prefix:q} --noise {params.noise:q} --seeds {params.seeds}"
+        " --scenario {params.scenario:q} --prefix={params.prefix:q} --noise={params.noise:q} --seeds {params.seeds}"
         " --batch {resources.batch} --device {params.device} --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"
 
 
@@ -158,4 +158,4 @@ if SHARD:
         message:
             "Put the shards of {wildcards.cell}, seed {wildcards.seed}, together"
         shell:
-            "{RUN}merge_samples --shards {input:q} --threads {threads} --out {params.out:q} &> {log:q}"
+            "{RUN} merge_samples --shards {input:q} --threads {threads} --out {params.out:q} &> {log:q}"

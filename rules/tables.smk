@@ -1,8 +1,5 @@
 # From measurements to an experiment's tables, verdicts and figures. No torch here: editing statistics reruns seconds.
 
-from fcr_core.figures.registry import FIGURES, SAMPLES as SAMPLE_FIGURES
-from fcr_core.tables.names import FIT, MECHANISM
-
 SIZES = json.dumps({name: backbone.size for name, backbone in BACKBONES_USED.items()})
 SIZE_OF = json.loads(SIZES)
 
@@ -78,7 +75,7 @@ checkpoint table:
     message:
         "Make the tables and verdicts of {wildcards.experiment}"
     shell:
-        "{RUN}table --experiment {params.experiment:q} --results {params.results:q} --sets {params.sets} --sizes {params.sizes:q}"
+        "{RUN} table --experiment {params.experiment:q} --results {params.results:q} --sets {params.sets} --sizes {params.sizes:q}"
         " --out {output.table:q} --measurements {output.measurements:q} --criteria {output.criteria:q}"
         " --readable {output.readable:q} &> {log:q}"
 
@@ -108,7 +105,7 @@ rule mechanism_tables:
     message:
         "Ask if feature variance predicts the quality lost in {wildcards.experiment}"
     shell:
-        "{RUN}mechanism_tables --experiment {params.experiment:q} --results {params.results:q}"
+        "{RUN} mechanism_tables --experiment {params.experiment:q} --results {params.results:q}"
         " --measurements {input.measurements:q} --fit {output.fit:q} --out {output.table:q} &> {log:q}"
 
 
@@ -138,7 +135,7 @@ rule cost_table:
     message:
         "Make the table of costs of {wildcards.experiment} at {wildcards.size} px"
     shell:
-        "{RUN}cost_table --experiment {params.experiment:q} --results {params.results:q} --size {wildcards.size}"
+        "{RUN} cost_table --experiment {params.experiment:q} --results {params.results:q} --size {wildcards.size}"
         " --out {output:q} &> {log:q}"
 
 
@@ -157,7 +154,7 @@ rule explain_columns:
     message:
         "Explain the columns of the tables"
     shell:
-        "{RUN}explain_columns --tables {input.tables:q} --measurements {input.measurements:q} --out {output:q} &> {log:q}"
+        "{RUN} explain_columns --tables {input.tables:q} --measurements {input.measurements:q} --out {output:q} &> {log:q}"
 
 
 rule plot_figure:
@@ -183,7 +180,7 @@ rule plot_figure:
     message:
         "Draw {wildcards.figure} of {wildcards.experiment}"
     shell:
-        "{RUN}plot_figure --figure {wildcards.figure} --experiment {params.experiment:q} --results {params.results:q}"
+        "{RUN} plot_figure --figure {wildcards.figure} --experiment {params.experiment:q} --results {params.results:q}"
         " --out {output:q} &> {log:q}"
 
 
@@ -237,5 +234,5 @@ rule plot_samples:
     message:
         "Draw {wildcards.figure} of {wildcards.experiment}"
     shell:
-        "{RUN}plot_samples {params.preserving} --experiment {params.experiment:q} --results {params.results:q}"
+        "{RUN} plot_samples {params.preserving} --experiment {params.experiment:q} --results {params.results:q}"
         " --sizes {params.sizes:q} --out {output:q} &> {log:q}"

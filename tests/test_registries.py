@@ -18,9 +18,9 @@ from torchvision.models import squeezenet1_1
 
 import fcr_core.features
 import fcr_core.metrics
-from fcr_core.backbones.registry import BACKBONES
-from fcr_core.data import DATASETS
 from fcr_core.data import load as load_data
+from fcr_core.experiment.drawings import Drawing
+from fcr_core.experiment.experiment import experiments_of
 from fcr_core.experiment.schema import check
 from fcr_core.features import feature_files
 from fcr_core.features.extractor import extract, load, record_of
@@ -34,9 +34,9 @@ from fcr_core.tables.column_meanings import meaning
 from fcr_core.tables.markdown import shown_columns
 from fcr_core.tables.metric_columns import heading, key_of, label
 from fcr_core.tables.metric_roles import FRECHET, IMAGE_TEXT, KID
-from workflow_scripts import measure_set
+from workflow_scripts import measure_quality
 
-from .test_config import DEFAULT, ROOT, merged, message
+from .experiment.test_schema import DEFAULT, ROOT, merged, message
 
 CHOICE = {"metrics": {"extractor": "squeezenet", "sets": ["kid", "frechet_pca", "mean_gap"], "weights": {"squeezenet": "x.pth"}}}
 COLUMN = "mean_gap_squeezenet"
@@ -67,7 +67,7 @@ def added(tmp_path, monkeypatch):
 
 
 def test_the_configuration_accepts_them_and_refuses_them_without_their_entries(added):
-    check(merged(DEFAULT, CHOICE), sorted(BACKBONES), sorted(DATASETS))
+    check(merged(DEFAULT, CHOICE))
     with patch.dict(EXTRACTORS):
         del EXTRACTORS["squeezenet"]
         assert "config key metrics.extractor = 'squeezenet': must be one of ['dinov2', " in message(CHOICE)
@@ -105,11 +105,15 @@ def test_every_role_has_a_formula():
 def test_they_cost_what_they_say(added):
     images, real, width = 100, 491, 512
     assert set_costs.of_set("mean_gap", images, real, width, 21) == set_costs.FLOAT64 * 21 * width * (images + real)
-    experiment = SimpleNamespace(config=merged(DEFAULT, CHOICE), seeds=1, images_of=lambda _: images, images_in=lambda *_: real)
-    jobs = {"extractor": "squeezenet", "variation": "FD-5", "metric": "mean_gap"}
-    features = job_costs.sample_features(experiment, jobs)
+    config = merged(DEFAULT, CHOICE)
+    cell = experiments_of(config)["exp1"].rows[0].cell
+    run = SimpleNamespace(config=config, drawings={cell.path: Drawing(cell, images, (0,))}, images_in=lambda *_: real)
+    jobs = {"extractor": "squeezenet", "cell": cell.path}
+    features = job_costs.sample_features(run, jobs)
     assert features.flops == {"fp32": images * 0.7e9} and features.written == {"features": 4 * images * width}
-    assert job_costs.measure_set(experiment, jobs).flops["fp32"] == set_costs.of_set("mean_gap", images, real, width, 21)
+    alone = set_costs.of_set("mean_gap", images, real, width, 21)
+    run.config["metrics"]["sets"] = ["mean_gap"]
+    assert job_costs.measure_quality(run, jobs).flops["fp32"] == alone
 
 
 def test_a_metric_of_sets_without_its_cost_is_an_error():
@@ -127,12 +131,8 @@ def test_real_pictures_are_measured_under_both_names(added):
     record = record_of(extractor, "fp32")
     feature_files.write(added / "real.npz", FeatureTable(ids, rows, record))
     feature_files.write(added / "drawn.npz", FeatureTable(ids, {"pool": rows["pool"][None, ::-1] + 1}, record, [0]))
-    job = SimpleNamespace(
-        metric="mean_gap", features=added / "drawn.npz", reference=added / "real.npz", seeds=[0], lit=None, texts=None,
-        out=added / "out.parquet",
-    )  # fmt: skip
-    measure_set.work(job)
-    table = pd.read_parquet(job.out)
+    drawn, real = (feature_files.read(added / f"{name}.npz") for name in ("drawn", "real"))
+    table = pd.DataFrame(measure_quality.of_metric(SETS["mean_gap"], drawn, real, None, [0]))
     assert set(table["metric"]) == {COLUMN}
     assert table.loc[table["group"] == -1, "value"].tolist() == pytest.approx([np.sqrt(512)], rel=1e-5)
 
@@ -149,7 +149,7 @@ def test_metrics_that_ask_for_captions_are_measured_in_the_image_text_space():
 
 
 def test_a_new_entry_reruns_no_extraction_and_no_other_metric():
-    scripts = ("extract_features", "extract_real_features", "extract_text_features", "measure_set")
+    scripts = ("extract_features", "extract_real_features", "extract_text_features", "measure_quality")
     read = {file.relative_to(ROOT).as_posix() for file in closure([ROOT / f"workflow_scripts/{s}.py" for s in scripts], ROOT)}
     assert not read & {"fcr_core/features/registry.py", "fcr_core/metrics/registry.py"}
 

@@ -61,10 +61,10 @@ class Web:
                 try:
                     page = web.pages[self.path]
                     page.before()
-                    self.answer(page.first if page.first and web.asked[self.path] == 1 else page)
-                finally:
+                finally:  # before the answer: who has it may ask again at once
                     with web.lock:
                         web.busy -= 1
+                self.answer(page.first if page.first and web.asked[self.path] == 1 else page)
 
             def answer(self, page: Page) -> None:
                 self.send_response(page.status)

@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from pathlib import Path
 
 from fcr_core.jobs.job import sole_writer
 from fcr_core.jobs.slurm_ranks import adopt_slurm_rank
+from fcr_core.jobs.usage import Usage, cpu_seconds
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -27,15 +29,19 @@ def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None
     args = made.parse_args()
     logging.basicConfig(level="INFO", format="%(levelname)s %(message)s", stream=sys.stderr)
     set_up_torch(args.threads)
+    no_bars_of_loading()
     adopt_slurm_rank()
     # Of several processes of one job (torchrun, srun) the first writes.
     writes = os.environ.get("RANK", "0") == "0"
+    start = cpu_seconds()
     try:
         with sole_writer(args.out) if writes else nullcontext(), gpu_of(args):
             work(args)
     except (ValueError, FileNotFoundError, ModuleNotFoundError, FloatingPointError) as error:
         logging.getLogger().debug("traceback", exc_info=True)
         sys.exit(f"{made.prog}: error: {error}")
+    if writes:
+        logging.info(Usage.now(start))
 
 
 def gpu_of(args: argparse.Namespace) -> AbstractContextManager:
@@ -52,3 +58,10 @@ def set_up_torch(threads: int) -> None:
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(threads)
         torch.backends.cudnn.deterministic = True
+
+
+def no_bars_of_loading() -> None:
+    """Leave out the progress bars of diffusers and transformers: seconds, beside the bar of the job itself."""
+    for library in ("diffusers", "transformers"):
+        if library in sys.modules:
+            import_module(f"{library}.utils.logging").disable_progress_bar()

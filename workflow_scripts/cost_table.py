@@ -1,4 +1,4 @@
-"""What an experiment's samplers cost at another size of images, a row a backbone and sampler: FLOPs, time and memory."""
+"""The cost of an experiment's samplers at another size of images, a row a backbone and sampler: FLOPs, time and memory."""
 
 import argparse
 

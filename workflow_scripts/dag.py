@@ -1,4 +1,4 @@
-"""The DAG of a target, built inside this process and not run: the only file that uses Snakemake's Python interface."""
+"""The DAG of targets, built inside this process and not run: the only file that uses Snakemake's Python interface."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from snakemake.api import SnakemakeApi
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import (
@@ -20,18 +21,23 @@ from snakemake.settings.types import (
     StorageSettings,
     WorkflowSettings,
 )
+from snakemake.utils import update_config
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-SNAKEFILE = Path("Snakefile")
+SNAKEFILE, CONFIG = Path("Snakefile"), Path("config.yaml")
 # As a job's own Snakemake does it: inputs that no rule makes are taken for granted, so a laptop can plan what only a cluster has.
 TRUSTING = WorkflowSettings(exec_mode=ExecMode.SUBPROCESS)
 
 
 @dataclass(frozen=True)
 class Dag:
-    """`jobs` as if nothing had run yet, what each needs as indices into them, and the `names` that the Snakefile defines.
+    """The DAG as if nothing had run yet. What checkpoints decide later is not in it.
 
-    What checkpoints decide later is not in it. `missing`: inputs that no rule makes and that are not here.
+    Args:
+        jobs: Snakemake's jobs.
+        needs: for each job the jobs before it, as indices into `jobs`.
+        names: what the Snakefile defines.
+        missing: inputs that no rule makes and that are not here.
     """
 
     jobs: list[Any]
@@ -40,8 +46,16 @@ class Dag:
     missing: list[str]
 
 
+def configuration(configs: list[str]) -> dict[str, Any]:
+    """Read config.yaml with `configs` on top, as Snakemake does."""
+    config: dict[str, Any] = {}
+    for file in (CONFIG, *map(Path, configs)):
+        update_config(config, yaml.safe_load(file.read_text()) or {})
+    return config
+
+
 def build_dag(targets: set[str], configs: list[str]) -> Dag:
-    """The DAG of the targets under config.yaml and `configs` on top. Raises `ValueError` when there is none."""
+    """Build the DAG of targets, files or rules, with `configs` on top of config.yaml. Raises `ValueError` when there is none."""
     settings = ConfigSettings(configfiles=[Path(file) for file in configs])
     with quiet(), SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, dryrun=True)) as api:
         made = api.workflow(

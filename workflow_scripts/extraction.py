@@ -1,4 +1,4 @@
-"""What the scripts that extract features share: the arguments that choose the network and how it runs."""
+"""Shared by the scripts that extract features: the arguments that choose the network and how it runs."""
 
 from __future__ import annotations
 

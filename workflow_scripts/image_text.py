@@ -1,4 +1,4 @@
-"""What the scripts that score images against captions share: the argument that chooses the space, and the space."""
+"""Shared by the scripts that score images against captions: the argument that chooses the space, and the space."""
 
 from __future__ import annotations
 

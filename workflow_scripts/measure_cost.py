@@ -12,7 +12,8 @@ from fcr_core.backbones.loading import load_pipeline
 from fcr_core.caching.key_search import read_keys
 from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.cost.clock import measure_latency, peak_tensor_bytes
-from fcr_core.cost.flops import count_unet_flops, passes, sampling_flops
+from fcr_core.cost.flops import count_unet_flops
+from fcr_core.cost.plan_flops import passes, sampling_flops
 from fcr_core.experiment.sampler import Sampler
 from fcr_core.jobs.files import replacing
 from fcr_core.jobs.job import device_used

@@ -42,7 +42,9 @@ def tables_of(args: argparse.Namespace) -> dict[str, tuple[FeatureTable, Feature
     return read
 
 
-def of_metric(metric: ModuleType, sampled: FeatureTable, real: FeatureTable, space: Embeddings, seeds: list[int]) -> list[dict]:
+def of_metric(
+    metric: ModuleType, sampled: FeatureTable, real: FeatureTable, space: Embeddings | None, seeds: list[int]
+) -> list[dict]:
     """The rows of one metric of sets."""
     arrays = judged(metric, sampled, real, space)
     return of_prompts(metric, arrays, sampled) if hasattr(metric, "per_prompt") else of_sets(metric, arrays, seeds)

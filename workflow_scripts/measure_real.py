@@ -1,4 +1,4 @@
-"""What real images score: the floor of each distance (two halves of the reference set) and the real value of each score."""
+"""Measure the scores of real images: the floor of each distance (two halves of the reference set) and each score."""
 
 import argparse
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What an experiment will cost before anything runs: jobs, hours, money, disk, memory, and the chain of jobs that takes longest.
+"""Plan the cost of an experiment: jobs, hours, money, disk, memory, and the chain of jobs that takes longest.
 
 make plan CONFIG=config/paper.yaml
 """
@@ -7,52 +7,46 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fcr_core.backbones.registry import BACKBONES
-from fcr_core.experiment.recipe import Recipe
+from fcr_core.experiment.backbone_settings import BackboneSettings
+from fcr_core.experiment.experiment import Experiment, distinct
+from fcr_core.experiment.schema import check
 from fcr_core.jobs.files import write_json
-from fcr_core.planning.job_costs import cost_of
-from fcr_core.planning.network_costs import network_costs, tokens_of
-from fcr_core.planning.peak_memory import Networks, PeakMemory, finetune_memory, loading_memory, sampling_memory
-from fcr_core.planning.planned_experiment import Experiment, plan_of_row
-from fcr_core.planning.totals import PlannedJob, Rates, Totals, critical_path, totals
-from fcr_core.sampling.samples import LAUNCH
-from workflow_scripts.dag import Dag, build_dag
-
-# By name, the file that stands for the experiment. Jobs that two of them share count in both.
-EXPERIMENTS = {
-    "exp1": "results/exp1_table.csv",
-    "recipes": "results/recipe_table.csv",
-    "ablations": "results/ablations.csv",
-    "plane": "results/sampler_plane.csv",
-}
+from fcr_core.jobs.usage import usage_of_log
+from fcr_core.planning.counted_networks import count_networks
+from fcr_core.planning.job_costs import JobCost, cost_of
+from fcr_core.planning.network_costs import NetworkCosts
+from fcr_core.planning.peak_memory import PeakMemory, loading_memory
+from fcr_core.planning.peaks import networks_of, peaks_of
+from fcr_core.planning.planned_run import PlannedRun
+from fcr_core.planning.rates import Rates
+from fcr_core.planning.totals import PlannedJob, Totals, critical_path, totals
+from workflow_scripts.dag import Dag, build_dag, configuration
 
 
-def networks_of(names: dict[str, Any]) -> Networks:
-    return Networks(names["PIPELINE"], BACKBONES[names["BACKBONE"]].networks)
+@cache
+def counted(backbone: BackboneSettings, side: int) -> NetworkCosts:
+    """Count the networks of a backbone at a side of images in pixels."""
+    return count_networks(networks_of(backbone), side)
 
 
-def experiment_of(names: dict[str, Any], networks: Networks) -> Experiment:
-    """From the Snakefile's own names."""
-    costs = network_costs(networks)
-    return Experiment(names["config"], costs, names["SAMPLED"], names["TWINS"], names["TABLES"], names["FINE_TUNES"])
-
-
-def planned_jobs(dag: Dag, experiment: Experiment, rates: Rates) -> list[PlannedJob]:
-    """Every job of the DAG with its cost; one whose command does not name the GPU computes on the CPU, whatever it reserves."""
+def planned_jobs(dag: Dag, run: PlannedRun, rates: Rates) -> list[PlannedJob]:
+    """Cost every job of the DAG; one whose command does not name the GPU computes on the CPU, whatever it reserves."""
     planned = []
     for job, needs in zip(dag.jobs, dag.needs, strict=True):
         rule, wildcards = job.rule.name, dict(job.wildcards_dict)
-        cost = cost_of(experiment, rule, wildcards)
+        # A rule without an output is a target.
+        cost = cost_of(run, rule, wildcards) if job.output else JobCost()
         on_cuda = any(text in (job.shellcmd or "") for text in ("--device cuda", "--device=cuda"))
-        hours = rates.hours(cost, on_cuda, job.threads)
-        label = f"{rule} ({', '.join(wildcards.values())})" if wildcards else rule
+        hours = rates.hours(cost, on_cuda, job.threads) if job.output else 0.0
+        label = f"{rule} ({', '.join(filter(None, wildcards.values()))})" if wildcards else rule
         planned.append(PlannedJob(rule, label, cost, hours, needs, bool(job.resources.get("gpu")), on_cuda))
     return planned
 
@@ -62,8 +56,8 @@ def rules_table(jobs: list[PlannedJob], dag: Dag) -> pd.DataFrame:
     rows = []
     for planned, job in zip(jobs, dag.jobs, strict=True):
         row = {"rule": planned.rule, "jobs": 1, "GPU" if planned.holds_gpu else "CPU": planned.hours}
-        if job.benchmark and (file := Path(str(job.benchmark))).exists():
-            row |= {"measured": pd.read_csv(file, sep="\t")["s"].iloc[-1] / 3600, "planned for those": planned.hours}
+        if job.log and (usage := usage_of_log(Path(str(job.log[0])))):
+            row |= {"measured": usage.wall / 3600, "planned for those": planned.hours}
         rows.append(row)
     table = pd.DataFrame(rows).groupby("rule").sum(min_count=1)
     table = table.loc[table.filter(regex="PU$").sum(axis=1).sort_values(ascending=False).index]
@@ -92,25 +86,20 @@ def idle_gpus(jobs: list[PlannedJob]) -> dict[str, float]:
     return hours
 
 
-def peaks(experiment: Experiment, networks: Networks) -> dict[str, PeakMemory]:
-    """Of a fine-tune step of Experiment 1, and of a launch uncached and by its longest stride."""
-    config, tokens = experiment.config, tokens_of(networks)
-    tune = max(experiment.tunes.values(), key=lambda tune: (tune.label.startswith("FCR("), tune.recipe.get("lam", 0)))
-    keys = ("batch", "accumulate", "ema", "precision", "lora_rank", "gradient_checkpointing")
-    training = {key: tune.training[key] for key in keys if key in tune.training}
-    streamed = not config["data"]["cache_latents"]
-    step = finetune_memory(networks, Recipe(**tune.recipe), tokens=tokens, streamed=streamed, **training)
-    found = {f"fine-tune {tune.label}, {', '.join(f'{key} {value}' for key, value in training.items())}": step}
-    rows = experiment.tables["exp1"].values()
-    launch, guided = max(1, LAUNCH // experiment.networks.frames), config["sampling"]["guidance"] > 1
-    for row in (min(rows, key=lambda row: row.stride or 0), max(rows, key=lambda row: row.stride or 0)):
-        name = f"sampling {row.sampler}, {launch} at a time, fp32"
-        found[name] = sampling_memory(networks, plan_of_row(row), row.steps, launch, tokens, guided, config["device"])
-    return found
+def used_by(experiments: Sequence[Experiment]) -> dict[str, list[str]]:
+    """Names of the backbones, data sets and scenarios that experiments use."""
+    settings = distinct(setting for experiment in experiments for setting in experiment.settings)
+    return {
+        "backbones": distinct(name for experiment in experiments for name in experiment.backbones),
+        "datasets": distinct(setting.dataset for setting in settings),
+        "scenarios": distinct(setting.scenario for setting in settings),
+    }
 
 
-def show(name: str, jobs: list[PlannedJob], dag: Dag, total: Totals, rates: Rates, gpus: int) -> None:
+def show(name: str, used: dict[str, list[str]], jobs: list[PlannedJob], dag: Dag, total: Totals, rates: Rates, gpus: int) -> None:
     print(f"\n## {name}: {total.jobs} jobs\n")
+    backbones, datasets, scenarios = (", ".join(names) for names in used.values())
+    print(f"backbones: {backbones}; data sets: {datasets}; scenarios: {scenarios}\n")
     print(rules_table(jobs, dag).to_markdown())
     print(f"\ncost: GPU {duration(total.gpu_hours)}, CPU {duration(total.cpu_hours)}: {money(total.dollars(rates), rates)}")
     kept = ", ".join(f"{kind} {gigabytes(size)}" for kind, size in sorted(total.written.items(), key=lambda item: -item[1]))
@@ -131,41 +120,53 @@ def money(dollars: float, rates: Rates) -> str:
     return f"{dollars:,.0f} USD, {dollars * rates.euros_a_dollar:,.0f} EUR"
 
 
-def show_peaks(found: dict[str, PeakMemory], limit: float | None) -> None:
+def memory_of(run: PlannedRun, experiments: Sequence[Experiment], limit: float | None) -> dict[str, PeakMemory]:
+    """Predict and print the peaks of every backbone in use."""
     print("\n## Peak memory of tensors, predicted\n")
-    for name, peak in found.items():
-        fits = "" if limit is None else f": {'fits' if peak.total <= limit * 1e9 else 'DOES NOT FIT'} into {limit} GB"
-        print(f"{name}: {gigabytes(peak.total)} ({gigabytes(peak.held)} of it weights){fits}")
+    found: dict[str, PeakMemory] = {}
+    for backbone in used_by(experiments)["backbones"]:
+        for name, peak in peaks_of(run, experiments, backbone).items():
+            fits = "" if limit is None else f": {'fits' if peak.total <= limit * 1e9 else 'DOES NOT FIT'} into {limit} GB"
+            print(f"{name}: {gigabytes(peak.total)} ({gigabytes(peak.held)} of it weights){fits}", flush=True)
+            found[name] = peak
+        loading = loading_memory(networks_of(run.backbones[backbone]))
+        print(f"{backbone}: loading a fine-tuned pipeline, in the host's memory: {gigabytes(loading.total)}")
+        found[f"{backbone}: loading"] = loading
+    return found
+
+
+def chosen(run: PlannedRun, names: list[str] | None) -> dict[str, list[Experiment]]:
+    """The experiments that are asked for, each by itself and then all together. Raises `ValueError` for an unknown name."""
+    names = names or list(run.experiments)
+    for name in names:
+        if name not in run.experiments:
+            raise ValueError(f"--experiments {name}: must be one of {', '.join(run.experiments)}")
+    asked = {name: [run.experiments[name]] for name in names}
+    if len(asked) > 1:
+        asked["all of them, shared jobs once"] = [run.experiments[name] for name in names]
+    return asked
 
 
 def work(args: argparse.Namespace) -> None:
-    rates = Rates.read(args.rates)
+    rates, config = Rates.read(args.rates), configuration(args.configs)
+    check(config)
+    run = PlannedRun.from_config(config, counted)
+    device = rates.cuda if config["device"] == "cuda" else rates.cpu
+    print(f"{device['name']} x {args.gpus}, rates of {args.rates}")
+    asked = chosen(run, args.experiments)
     results: dict[str, Any] = {}
-    experiment = networks = None
     missing: set[str] = set()
-    asked = {name: {EXPERIMENTS[name]} for name in args.experiments}
-    if len(asked) > 1:
-        asked["all of them, shared jobs once"] = set().union(*asked.values())
-    for name, targets in asked.items():
-        dag = build_dag(targets, args.configs)
-        if experiment is None:
-            networks = networks_of(dag.names)
-            experiment = experiment_of(dag.names, networks)
-            device = rates.cuda if experiment.config["device"] == "cuda" else rates.cpu
-            print(f"{experiment.config['backbone']} on {device['name']} x {args.gpus}, rates of {args.rates}")
-        jobs = planned_jobs(dag, experiment, rates)
-        total = totals(jobs, args.gpus)
-        show(name, jobs, dag, total, rates, args.gpus)
+    for name, experiments in asked.items():
+        dag = build_dag({experiment.name for experiment in experiments}, args.configs)
+        jobs = planned_jobs(dag, run, rates)
+        total, used = totals(jobs, args.gpus), used_by(experiments)
+        show(name, used, jobs, dag, total, rates, args.gpus)
         missing |= set(dag.missing)
         path = [jobs[i].label for i in critical_path(jobs)]
-        results[name] = asdict(total) | {"dollars": total.dollars(rates), "critical_path": path, "rules": counts(jobs)}
-    assert experiment is not None and networks is not None
+        rest = {"dollars": total.dollars(rates), "critical_path": path, "rules": counts(jobs)}
+        results[name] = asdict(total) | used | rest
     if args.memory:
-        found = peaks(experiment, networks)
-        show_peaks(found, device["memory_gb"])
-        loading = loading_memory(networks)
-        print(f"loading a fine-tuned pipeline, in the host's memory: {gigabytes(loading.total)}")
-        found["loading"] = loading
+        found = memory_of(run, distinct(experiment for each in asked.values() for experiment in each), device["memory_gb"])
         results["memory"] = {name: asdict(peak) | {"total": peak.total} for name, peak in found.items()}
     for file in sorted(missing):
         print(f"missing: {file}: planned as if it were here")
@@ -187,7 +188,7 @@ def at_least_one(text: str) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", nargs="*", help="configurations on top of config.yaml")
-    parser.add_argument("--experiments", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
+    parser.add_argument("--experiments", nargs="+", help="names from the section experiments; default: all")
     parser.add_argument("--gpus", type=at_least_one, default=1, help="jobs at once, each with a GPU if the device is one")
     parser.add_argument("--rates", type=Path, default=Path("config/rates.yaml"), help="speeds and prices")
     parser.add_argument("--no-memory", dest="memory", action="store_false", help="leave out peak memory")

@@ -51,7 +51,9 @@ def load_pipeline(location: str | Path, unet: str | Path | None = None, local_fi
     Raises `ValueError` when a part cannot be found. The message names the config key to set.
     """
     where = Location.parse(location)
-    parts: dict[str, Any] = referenced_text_encoder(Path(where.base.source) / TEXT_ENCODER_REFERENCE)
+    texts = referenced_text_encoder(Path(where.base.source) / TEXT_ENCODER_REFERENCE)
+    # A pipeline class declares CLIP's text encoder and warns of another; with none it has nothing to say, and gets it below.
+    parts: dict[str, Any] = dict.fromkeys(texts)
     if unet is not None:
         parts["unet"] = load_network(unet)
     options: dict[str, Any] = {"local_files_only": local_files_only}
@@ -63,6 +65,7 @@ def load_pipeline(location: str | Path, unet: str | Path | None = None, local_fi
     if "safety_checker" in kind._optional_components:
         parts |= NO_CHECKER
     pipe = fetched(kind.from_pretrained, where.base, dtype=torch.float32, **options, **parts)
+    pipe.register_modules(**texts)
     if where.kind == "lora" and unet is None:
         fetched(pipe.load_lora_weights, where.adapter, "adapter", weight_name=LORA_FILE, **options)
         pipe.fuse_lora()
@@ -96,8 +99,9 @@ def fetched(load: Callable[..., Any], repository: Repository | None, key: str = 
     except (OSError, HFValidationError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
-            f"cannot load {repository}: set {key} in its entry of the config section backbones to a folder that holds it, or run once with access to the hub "
-            f"(without HF_HUB_OFFLINE) so that it is downloaded and kept on this machine ({reason})"
+            f"cannot load {repository}: set {key} in its entry of the config section backbones to a folder that holds it, "
+            "or run once with access to the hub (without HF_HUB_OFFLINE) so that it is downloaded and kept on this machine "
+            f"({reason})"
         ) from error
 
 

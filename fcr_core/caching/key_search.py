@@ -10,7 +10,7 @@ import numpy as np
 
 Keys = tuple[int, ...]
 MOVES = (-2, -1, 1, 2)
-# A move must gain 2 %. Smaller gains are the noise of the few trajectories that the distance is measured on.
+# A move must gain 2 %. Smaller gains are noise of the few trajectories that the distance is measured on.
 GAIN = 0.02
 
 

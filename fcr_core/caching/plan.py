@@ -137,7 +137,7 @@ class KeySteps:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the steps of a group compute. A new option of the cached sampler is a field here and a line in the schema.
+    """The computation of each step of a group. A new option of the cached sampler is a field here and a line in the schema.
 
     Args:
         keys: the key steps.

@@ -154,7 +154,7 @@ def model_card(tuned: FineTuned, name: str, numbers: str = "") -> ModelCard:
 
 
 def changed_fields(recipe: Recipe) -> dict[str, Any]:
-    """What the recipe says that plain fine-tuning does not, as a configuration writes it."""
+    """Return the options of the recipe that plain fine-tuning does not have, as a configuration writes it."""
     plain = Recipe()
     own = {f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name != "plan"}
     return {key: value for key, value in own.items() if value != getattr(plain, key)} | (

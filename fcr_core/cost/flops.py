@@ -1,8 +1,7 @@
-"""Count what a sampling plan costs: passes, FLOPs by part of the UNet, cached bytes, and the speed-up that the FLOPs allow."""
+"""Count what a UNet costs: FLOPs by part, and the bytes that a group of steps keeps. On the meta device: no weights."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,49 +9,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fcr_core.caching.plan import Plan
+from fcr_core.cost.plan_flops import UNetFlops
 from fcr_core.unet.split_unet import SplitUNet
 from fcr_core.unet.up_block_head import head_of
 
 # Parts of the encoder that are not lists of blocks; `transformer_in` belongs to UNet3DConditionModel.
 SINGLE_PARTS = {"conv_in": "conv_in", "transformer_in": "conv_in", "mid_block": "mid"}
 LISTED_PARTS = {"down_blocks": "down", "up_blocks": "up"}
-
-
-@dataclass(frozen=True)
-class UNetFlops:
-    """FLOPs (2 per multiply-add) of one pass of one sample, by part of the UNet.
-
-    `parts`: conv_in, down.0, ..., mid, up.0, ..., rest. `rest` is the time embedding and the output convolution, which every pass
-    needs. `heads`: the FLOPs of each up block that do not depend on the timestep (`fcr_core.unet.up_block_head`).
-    """
-
-    parts: dict[str, int]
-    heads: dict[str, int]
-
-    @property
-    def full(self) -> int:
-        return sum(self.parts.values())
-
-    @property
-    def encoder(self) -> int:
-        """FLOPs of conv_in + down blocks + mid block."""
-        return sum(flops for part, flops in self.parts.items() if part.split(".")[0] in ("conv_in", "down", "mid"))
-
-    @property
-    def decoder(self) -> int:
-        return self.full - self.encoder
-
-    def reused(self, plan: Plan) -> int:
-        """Return the FLOPs of a pass that reuses features: the up blocks from the cut on, except a cached head.
-
-        With `live` the shallow encoder blocks run too, and no head is cached.
-        """
-        ups = [part for part in self.parts if part.startswith("up.")]
-        run = {"rest", *ups[plan.cut :]}
-        if plan.live:
-            run |= {"conv_in", *(f"down.{i}" for i in range(len(ups) - plan.cut))}
-        head = self.heads.get(ups[plan.cut], 0) if not plan.live else 0
-        return sum(flops for part, flops in self.parts.items() if part in run) - head
 
 
 def count_unet_flops(unet: Any, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> UNetFlops:
@@ -134,23 +97,6 @@ def part_of(module_name: str) -> str | None:
         case [name, index] if name in LISTED_PARTS:
             return f"{LISTED_PARTS[name]}.{index}"
     return None
-
-
-def passes(steps: int, plan: Plan) -> tuple[int, int]:
-    """Return the encoder and decoder passes of a run: (key steps, decoders that run)."""
-    groups = plan.keys.groups(steps)
-    return len(groups), sum(len(group) if plan.live else len(plan.decoded(group)) for group in groups)
-
-
-def sampling_flops(flops: UNetFlops, steps: int, plan: Plan, guided: bool = True) -> int:
-    """Return the UNet FLOPs of one image."""
-    encoder_passes, decoder_passes = passes(steps, plan)
-    return (1 + guided) * (encoder_passes * flops.full + (decoder_passes - encoder_passes) * flops.reused(plan))
-
-
-def flop_limit(flops: UNetFlops, steps: int, plan: Plan) -> float:
-    """Return the speed-up over the uncached run that the plan's FLOPs allow."""
-    return steps * 2 * flops.full / sampling_flops(flops, steps, plan)
 
 
 def cached_bytes(unet: Any, plan: Plan, tokens: int, size: tuple[int, int] | None = None, frames: int = 16) -> int:

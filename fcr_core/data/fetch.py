@@ -24,7 +24,7 @@ USER_AGENT = "fcr-dataset-downloader/0.1 (research; images of public datasets; h
 # Words of `X-Robots-Tag` that refuse; img2dataset takes the same. A refusal that is addressed to another robot counts too.
 REFUSALS = {"noai", "noimageai", "noindex", "noimageindex"}
 REDIRECTS = 4
-# After these answers the same link is tried again, so many times. A server may make us wait at most so many seconds for that.
+# After a BUSY answer the same link is tried again, at most RETRIES times. A server may ask for up to LONGEST_PAUSE seconds.
 BUSY = {"http_429", "http_502", "http_503", "http_504"}
 RETRIES = 2
 LONGEST_PAUSE = 30.0

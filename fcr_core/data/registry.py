@@ -77,7 +77,7 @@ class DataSet:
 
     @property
     def noise_id(self) -> str:
-        """What begins the ids that noise depends on: the set's name, unless the entry says something else."""
+        """The beginning of the ids that noise depends on: the set's name, unless the entry says something else."""
         return f"{self.name}/" if self.noise_prefix is None else self.noise_prefix
 
 

@@ -39,7 +39,10 @@ class Robots:
     def _read(self, url: str) -> RobotFileParser:
         """Read the rules of one site.
 
-        If there is no file, everything is allowed. If the server fails to answer for it, nothing is (RFC 9309, 2.3.1).
+        After a server error (5xx) nothing is allowed (RFC 9309, 2.3.1). After any other failure, such as a missing
+        file, everything is.
+
+        Raises `Rejected` when the site is dead.
         """
         rules = RobotFileParser()
         try:

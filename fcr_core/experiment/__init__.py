@@ -1,1 +1,1 @@
-"""What a configuration means: samplers, models, settings, cells and experiments. No torch."""
+"""The values that a configuration stands for: samplers, models, settings, cells and experiments. No torch."""

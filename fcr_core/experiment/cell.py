@@ -52,7 +52,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is drawn: the prompts of a data set, under a scenario (`fcr_core.experiment.scenario`)."""
+    """The prompts of a data set, under a scenario (`fcr_core.experiment.scenario`)."""
 
     dataset: str
     scenario: str = "clean"

@@ -1,4 +1,4 @@
-"""What all experiments draw together: each cell once, with as many prompts and seeds as any of them wants. No torch."""
+"""The cells that all experiments draw together: each cell once, with as many prompts and seeds as any of them wants. No torch."""
 
 from __future__ import annotations
 

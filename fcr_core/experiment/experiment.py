@@ -139,7 +139,7 @@ class Experiment:
 
     @property
     def twins(self) -> list[Cell]:
-        """What is drawn beside the rows, to compare with."""
+        """The cells that are drawn beside the rows, to compare with."""
         own = {row.cell for row in self.rows}
         return distinct(cell for row in self.rows for cell in (row.twin, row.base) if cell not in own)
 

@@ -1,4 +1,4 @@
-"""Where results lie, below one folder: the only place that knows. No torch."""
+"""The paths of results, below one folder: the only place that knows. No torch."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Paths:
         return [f"{self.samples(cell, seed)}/images" for seed in seeds]
 
     def weights(self, model: Model, seeds: Iterable[int]) -> list[str]:
-        """What a fine-tune trained, one file a seed; none for published weights."""
+        """The UNets of a fine-tune, one file a seed; none for published weights."""
         if model.recipe is None:
             return []
         return [f"{self.fine_tune(model, seed)}/unet/diffusion_pytorch_model.safetensors" for seed in seeds]
@@ -74,7 +74,7 @@ class Paths:
         return f"{self.root}/cost/{backbone}/{experiment}{at}.parquet"
 
     def reals(self, experiment: Experiment, sizes: Mapping[str, int]) -> list[str]:
-        """What real images score at the sizes of the experiment's backbones; none if nothing is compared with them."""
+        """The scores of real images at the sizes of the experiment's backbones; none if nothing is compared with them."""
         if not {"sets", "image_text"} & {*experiment.measures}:
             return []
         cells = [row.cell for row in experiment.rows]

@@ -37,7 +37,7 @@ def expanded(row: Mapping[str, Any], path: str, config: Mapping[str, Any]) -> li
     [{'cut': 2, 'stride': 5}, {'cut': 2, 'stride': 10}]
 
     `recipe: all` stands for the recipes of the configuration: for those that train no decoder of their own or, with
-    `sampler: own`, for those that are made for a sampler, sampled by it.
+    `sampler: own`, for those that are made for a sampler, sampled by it. Without a recipe, its own sampler is the default one.
     """
     lists = {key: value for key, value in row.items() if isinstance(value, list)}
     rows = []
@@ -54,8 +54,7 @@ def of_recipes(fields: dict[str, Any], config: Mapping[str, Any]) -> list[dict[s
     fields = {key: value for key, value in fields.items() if not (own and key == "sampler")}
     recipes = config.get("recipes", {})
     if fields.get("recipe") != "all":
-        named = [fields["recipe"]] if fields.get("recipe") in recipes else []
-        return [fields | sampler_of(recipes[name]) for name in named] if own else [fields]
+        return [fields | sampler_of(recipes.get(fields.get("recipe"), {}))] if own else [fields]
     if own:
         made_for = [name for name, recipe in recipes.items() if recipe.get("decoding")]
         return [fields | {"recipe": name} | sampler_of(recipes[name]) for name in made_for]

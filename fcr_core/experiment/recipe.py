@@ -1,4 +1,4 @@
-"""What a fine-tune does: the terms of its loss, where their pairs come from, and which weights it trains.
+"""A recipe says what a fine-tune does: the terms of its loss, where their pairs come from, and which weights it trains.
 
 No torch.
 """

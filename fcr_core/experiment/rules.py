@@ -1,9 +1,9 @@
-"""What the schema cannot say of a configuration: names that must be known, and values that must fit one another."""
+"""The checks of a configuration that its schema cannot make: names that must be known, and values that must fit one another."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from fcr_core.experiment.backbone_settings import BackboneSettings
 from fcr_core.experiment.config_error import ConfigError, require
 from fcr_core.experiment.experiment import Experiment, experiments_of
 from fcr_core.experiment.fine_tune import FineTune
-from fcr_core.experiment.row import fine_tune_of
+from fcr_core.experiment.row import Row, fine_tune_of
 from fcr_core.experiment.sampler import SOLVERS
 from fcr_core.features.registry import EXTRACTORS, IMAGE_TEXT_SPACES
 from fcr_core.metrics.metric import metrics_of
@@ -84,15 +84,15 @@ def check_sampling(config: Mapping[str, Any]) -> None:
 def check_places(config: Mapping[str, Any], name: str) -> None:
     """The backbones, data sets and scenarios of an experiment are configured, and its data sets can be evaluated."""
     experiment, at = config["experiments"][name], f"experiments.{name}"
-    single = {"backbones": "backbone", "datasets": "dataset", "scenarios": "scenario"}
-    for section, field in single.items():
+    fields = {"backbone": "backbones", "dataset": "datasets", "scenario": "scenarios", "train": "datasets"}
+    for field, section in fields.items():
         named = [(f"{at}.{section}[{i}]", value) for i, value in enumerate(experiment[section])]
         for index, row in enumerate(experiment["rows"]):
             own = row.get(field, []) if isinstance(row, dict) else []
             named += [(f"{at}.rows[{index}].{field}", value) for value in (own if isinstance(own, list) else [own])]
         for key, value in named:
             require(key, value, value in config[section], f"must be a name from {section}")
-            if section == "datasets":
+            if field == "dataset":
                 require(
                     key, value, "prompts" in config["datasets"][value], f"set datasets.{value}.prompts: how many are evaluated"
                 )
@@ -102,7 +102,13 @@ def check_places(config: Mapping[str, Any], name: str) -> None:
 def check_experiments(config: Mapping[str, Any]) -> None:
     """Every experiment holds what its rows are compared with, asks for no more prompts than there are, and trains what it can."""
     for name, experiment in experiments_of(config).items():
+        control = experiment.control
+        require(
+            f"experiments.{name}.control", control, control is None or control in config["recipes"], "must be a name from recipes"
+        )
         check_goal(experiment)
+        for row in experiment.rows:
+            check_searched(config, name, row)
         check_prompts(config, name, experiment)
         for model in experiment.models:
             if model.recipe is not None:
@@ -120,6 +126,28 @@ def check_goal(experiment: Experiment) -> None:
         rows = experiment.of_backbone(backbone)
         base = any(row.cell.sampler == row.base.sampler for row in rows)
         require(f"{at}.rows", backbone, base, "add the row `uncached`: every speed-up is also against it")
+
+
+def check_searched(config: Mapping[str, Any], name: str, row: Row) -> None:
+    """Key steps are searched for on trajectories, which not every backbone has."""
+    if row.cell.sampler.wants_keys:
+        backbone = BackboneSettings.from_config(config, row.cell.model.backbone)
+        able = prediction_type(backbone) == "epsilon" and backbone.registered.task == "text2image"
+        allowed = f"a search needs trajectories, which {backbone.name} does not have: give a stride or the key steps themselves"
+        require(f"experiments.{name}.rows", row.name, able, allowed)
+
+
+def check_names(
+    config: Mapping[str, Any], criteria: Iterable[str], figures: Iterable[str], lacks: Callable[[Experiment, str], list[str]]
+) -> None:
+    """The verdicts and figures of every experiment are among those that there are, and it `lacks` nothing that they need."""
+    for name, experiment in experiments_of(config).items():
+        at, verdicts = f"experiments.{name}", experiment.criteria
+        require(f"{at}.criteria", verdicts, verdicts is None or verdicts in criteria, f"must be one of {sorted(criteria)}")
+        for i, figure in enumerate(experiment.figures):
+            require(f"{at}.figures[{i}]", figure, figure in figures, f"must be one of {sorted(figures)}")
+            missing = lacks(experiment, figure)
+            require(f"{at}.figures[{i}]", figure, not missing, f"needs of the experiment: {', '.join(missing)}")
 
 
 def check_prompts(config: Mapping[str, Any], name: str, experiment: Experiment) -> None:
@@ -160,7 +188,7 @@ def check_fine_tune(config: Mapping[str, Any], tune: FineTune, backbone: Backbon
 
 
 def prediction_type(backbone: BackboneSettings) -> str:
-    """What the UNet predicts: as its folder says, where there is one, else as the registry does."""
+    """Return the UNet's prediction type: its folder's, where there is one, else the registry's."""
     file = Path(backbone.location.split("+")[0]) / "scheduler" / "scheduler_config.json"
     if file.exists():
         return json.loads(file.read_text()).get("prediction_type", "epsilon")

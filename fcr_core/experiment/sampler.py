@@ -92,7 +92,7 @@ class Sampler:
 
     @property
     def wants_keys(self) -> bool:
-        """Whether a search has still to place its key steps."""
+        """True if a search has still to place its key steps."""
         return self.plan is not None and self.plan.keys.count is not None
 
     def with_keys(self, indices: list[int] | tuple[int, ...]) -> Sampler:

@@ -24,7 +24,8 @@ class EfficientNetLite0:
     def __init__(self, weights: Path, device: str) -> None:
         self.weights_sha256 = checked_weights(self.name, weights)
         self.device = torch.device(device)
-        network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(weights))
+        network = EfficientNet.from_name("efficientnet-lite0")
+        network.load_state_dict(torch.load(weights))
         self.network = network.eval().requires_grad_(False).to(self.device)
 
     def preprocess(self, images: list[Image.Image]) -> torch.Tensor:

@@ -16,6 +16,7 @@ class Network:
         name: module of this package, value of `metrics.extractor`, and end of a column (`kid_effnet`).
         title: name for people.
         flops: FLOPs of one image.
+        parameters: number of weights, text tower included.
         width: numbers of a pooled row, or of an embedding.
         classes: numbers of a row of logits; None if the network tells no classes.
         text_flops: FLOPs of one text; None without a text tower.
@@ -24,6 +25,7 @@ class Network:
     name: str
     title: str
     flops: float
+    parameters: float
     width: int
     classes: int | None = None
     text_flops: float | None = None
@@ -69,14 +71,14 @@ class ImageTextSpace:
 
 
 # FLOPs: EfficientNet-lite0 0.41 GMAC at 224 px (its authors), here at 96 px; Inception-v3 5.7 GMAC (torchvision), ViT-L/14
-# 81 GMAC, ViT-g/14 267 GMAC, and 23 for a text (open_clip's model profile).
+# 81 GMAC, ViT-g/14 267 GMAC, and 23 for a text (open_clip's model profile). Weights: as published.
 EXTRACTORS = {
     network.name: network
     for network in (
-        Network("effnet", "EfficientNet-lite0", 0.81e9 * (96 / 224) ** 2, width=1280, classes=1000),
-        Network("inception", "Inception-v3", 11.4e9, width=2048, classes=1008),
-        Network("dinov2", "DINOv2", 162e9, width=1024),
-        Network("clip", "CLIP", 534e9, width=1024, text_flops=47e9),
+        Network("effnet", "EfficientNet-lite0", 0.81e9 * (96 / 224) ** 2, 4.7e6, width=1280, classes=1000),
+        Network("inception", "Inception-v3", 11.4e9, 23.9e6, width=2048, classes=1008),
+        Network("dinov2", "DINOv2", 162e9, 304e6, width=1024),
+        Network("clip", "CLIP", 534e9, 1.37e9, width=1024, text_flops=47e9),
     )
 }
 IMAGE_TEXT_SPACES = {

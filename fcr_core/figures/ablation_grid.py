@@ -1,4 +1,4 @@
-"""What each recipe changes: distances at one sampler, and σ²_Δ against the control's."""
+"""Each recipe's effect: distances at one sampler, and σ²_Δ against the control's."""
 
 from __future__ import annotations
 

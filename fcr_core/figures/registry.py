@@ -34,6 +34,6 @@ FIGURES = {
 
 
 def lacks(experiment: Experiment, figure: str) -> list[str]:
-    """What the experiment has not, and the figure needs."""
+    """Name the part that the figure needs and the experiment lacks, if any."""
     given = {key for key in ("goal", "criteria", "cost", "mechanism") if getattr(experiment, key)} | {*experiment.measures}
     return [need for need in FIGURES[figure].needs if need not in given]

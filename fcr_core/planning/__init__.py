@@ -1,1 +1,1 @@
-"""What an experiment will cost before it runs: jobs, hours, memory, disk."""
+"""The cost of an experiment before it runs: jobs, hours, memory, disk."""

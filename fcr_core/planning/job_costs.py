@@ -1,4 +1,6 @@
-"""What a job of each rule costs: FLOPs of networks, other seconds, and bytes that it writes. A rule without an entry is an error.
+"""Costs of a job by rule: FLOPs of networks, other seconds, and bytes that it writes. A rule without an entry is an error.
+
+No torch: `make plan` and the resources of rules both ask here.
 
 Counted are the passes that a job makes; measured or assumed are the constants, each with its source beside it.
 """
@@ -8,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.cost.plan_flops import sampling_flops
 from fcr_core.experiment.recipe import Recipe
-from fcr_core.experiment.rows import cell_plans, deltas_of
 from fcr_core.features.registry import EXTRACTORS
 from fcr_core.planning import set_metric_costs as set_costs
-from fcr_core.planning.planned_experiment import Experiment, grid_plan, plan_of_row
-from fcr_core.tables.plane import points_of
+from fcr_core.planning.network_costs import OWN, NetworkCosts, table
+from fcr_core.planning.planned_run import PNG_BYTES_A_PIXEL, UNCACHED, PlannedRun, launched, loop_flops, samplers_of
 
 # Plans that the search for key steps tries a key step: about 200 for ten (docs/recipe.md).
 PLANS_A_KEY = 20
@@ -30,9 +31,13 @@ CHECKPOINT_COPIES = 4
 
 @dataclass(frozen=True)
 class JobCost:
-    """`flops` of networks by precision (fp32, bf16, fp16), `seconds` of other work on a CPU thread, bytes `written` by kind.
+    """The work of one job.
 
-    `scratch`: bytes that lie beside the output only while the job runs.
+    Args:
+        flops: of networks, by precision (fp32, bf16, fp16).
+        seconds: of other work, on a CPU thread.
+        written: bytes by kind.
+        scratch: bytes that lie beside the output only while the job runs.
     """
 
     flops: dict[str, float] = field(default_factory=dict)
@@ -42,7 +47,7 @@ class JobCost:
 
 
 def step_factor(recipe: Recipe) -> float:
-    """Cost of a step against one of plain fine-tuning, as measured: docs/recipe.md, "What a fine-tune step costs"."""
+    """Divide the cost of a step by that of plain fine-tuning, as measured: docs/recipe.md, "What a fine-tune step costs"."""
     if recipe.trains == "decoder":
         return 1.7
     noised = 1.15 if recipe.stop_grad or not recipe.lam else 1.43 if recipe.trains == "lora" else 1.35
@@ -50,203 +55,184 @@ def step_factor(recipe: Recipe) -> float:
     return factor + 0.3 * bool(recipe.preserve) + (3.84 - 1) * bool(recipe.decoding)
 
 
-def sample(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    return drawn(e, w["variation"], e.images_of(w["variation"]))
+Wildcards = Mapping[str, str]
 
 
-def sample_shard(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    left = e.images_of(w["variation"]) - int(w["start"])
-    return drawn(e, w["variation"], min(left, e.config["sampling"]["shard"]))
-
-
-def drawn(e: Experiment, variation: str, images: int) -> JobCost:
-    row = e.sampled[variation]
-    flops = e.launched(images, e.config["sampling"]["batch"]) * (e.sampling(plan_of_row(row), row.steps) + e.networks.decode)
-    samples, latents = e.png(images), 4 * images * e.networks.latent
-    kept = {"samples": samples} if e.config["sampling"]["keep_images"] else {}
+def sample(run: PlannedRun, w: Wildcards) -> JobCost:
+    """Draw a cell: all seeds in one job, or one seed (`seed`), or a shard of one (`start`)."""
+    drawing, section = run.drawings[w["cell"]], run.config["sampling"]
+    networks, sampler = run.networks_of(drawing.cell), drawing.cell.sampler
+    left, seeds = drawing.prompts - int(w.get("start", 0)), 1 if "seed" in w else len(drawing.seeds)
+    images = min(left, section["shard"]) if "start" in w else left
+    flops = seeds * launched(images, networks) * (loop_flops(networks, sampler) + networks.decode)
+    samples, latents = seeds * images * networks.pixels * PNG_BYTES_A_PIXEL, seeds * images * 4 * networks.latent
+    kept = {"samples": samples} if section["keep_images"] else {}
     return JobCost({"fp32": flops}, written=kept | {"latents": latents}, scratch=samples + latents)
 
 
-def finetune(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    tune = e.tunes[w["recipe"]]
-    recipe, training = Recipe(**tune.recipe), tune.training
+def finetune(run: PlannedRun, w: Wildcards) -> JobCost:
+    tune, networks = run.fine_tunes[w["backbone"], w["recipe"]], run.networks(w["backbone"])
+    recipe, training = tune.parsed, tune.training
     passes = training["steps"] * training["batch"] * training.get("accumulate", 1)
-    flops = {training.get("precision", "fp32"): passes * 3 * e.networks.unet.full * step_factor(recipe)}
-    if not e.config["data"]["cache_latents"]:
-        flops["fp32"] = flops.get("fp32", 0) + passes * e.networks.encode
+    flops = {training.get("precision", "fp32"): passes * 3 * networks.unet.full * step_factor(recipe)}
+    if not run.config["finetune"]["cache_latents"]:
+        flops["fp32"] = flops.get("fp32", 0) + passes * networks.encode
     if tune.validated:
-        plan = Plan(KeySteps.uniform(recipe.stride), recipe.cut, recipe.reuse, recipe.nodes)
-        validations = training["steps"] // training["validate_every"] * e.launched(e.config["finetune"]["validation_prompts"])
-        flops["fp32"] = flops.get("fp32", 0) + validations * e.sampling(plan)
-    weights = 4 * e.networks.parameters
+        validations = training["steps"] // training["validate_every"]
+        images = validations * launched(run.config["finetune"]["validation_prompts"], networks)
+        loop = sampling_flops(networks.unet, run.config["sampling"]["steps"], recipe.plan, guided(run, w["backbone"]))
+        flops["fp32"] = flops.get("fp32", 0) + images * loop
+    weights = 4 * networks.parameters
     return JobCost(flops, written={"weights": weights}, scratch=CHECKPOINT_COPIES * weights)
 
 
-def sample_trajectories(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    section, steps = e.config["finetune"], e.config["sampling"]["steps"]
+def guided(run: PlannedRun, backbone: str) -> bool:
+    return run.backbones[backbone].guidance > 1
+
+
+def sample_trajectories(run: PlannedRun, w: Wildcards) -> JobCost:
+    networks, steps = run.networks(w["backbone"]), run.config["sampling"]["steps"]
     counts = {
-        "train": section["trajectories"],
-        "validation": section["validation_prompts"],
-        "key_search": e.config["key_search"]["prompts"],
+        "train": run.config["finetune"]["trajectories"],
+        "validation": run.config["finetune"]["validation_prompts"],
+        "key_search": run.config["key_search"]["prompts"],
     }
     count = counts[w["purpose"]]
     latents = steps + 1 if w["purpose"] == "train" else 2
-    size = 4 * count * (latents * e.networks.latent + e.networks.text)
-    flops = e.launched(count) * e.sampling(Plan(KeySteps.uniform(1)))
+    size = 4 * count * (latents * networks.latent + networks.text)
+    flops = launched(count, networks) * sampling_flops(networks.unet, steps, UNCACHED, guided(run, w["backbone"]))
     return JobCost({"fp32": flops}, written={"trajectories": size}, scratch=size)
 
 
-def search_key_steps(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    row = next(row for row in e.sampled.values() if row.sampler == w["sampler"])
-    images = e.launched(e.config["key_search"]["prompts"]) * PLANS_A_KEY * (row.keys or 0)
-    return JobCost({"fp32": images * e.sampling(plan_of_row(row))})
+def search_key_steps(run: PlannedRun, w: Wildcards) -> JobCost:
+    networks, sampler = run.networks(w["backbone"]), run.searched[w["backbone"], w["sampler"]]
+    assert sampler.plan is not None and sampler.plan.keys.count is not None
+    images = launched(run.config["key_search"]["prompts"], networks) * PLANS_A_KEY * sampler.plan.keys.count
+    return JobCost({"fp32": images * loop_flops(networks, sampler)})
 
 
-def variance(e: Experiment, images: int, deltas: int) -> float:
-    """FLOPs of σ²_Δ: each image encoded, and the UNet's encoder once, then once a Δ."""
-    return images * (e.networks.encode + (1 + deltas) * e.networks.unet.encoder)
+def measure_variance(run: PlannedRun, w: Wildcards) -> JobCost:
+    """σ²_Δ of every seed's weights: each image is encoded, and goes once through the UNet's encoder, then once a Δ."""
+    networks, section = run.networks(run.models[w["model"]].backbone), run.config["metrics"]
+    each = networks.encode + (1 + len(section["deltas"])) * networks.unet.encoder
+    return JobCost({"fp32": run.fine_tunes_of[w["model"]] * section["variance_images"] * each})
 
 
-def cell(e: Experiment, recipe: str | None, uncached: bool) -> JobCost:
-    """A cell of the ablation grid: every plan, the uncached run if the weights are new, σ²_Δ, and distances."""
-    section = e.config["ablations"]
-    plans = [grid_plan(plan) for plan in cell_plans(e.config, recipe).values()] + [Plan(KeySteps.uniform(1))] * uncached
-    images, each = section["prompts"], 4 * e.networks.latent + 3 * e.networks.pixels
-    drawn = e.launched(images) * sum(e.sampling(plan) + e.networks.decode for plan in plans)
-    compared = images * len(plans) * e.networks.pixels * PAIR_FLOPS_A_PIXEL
-    flops = drawn + compared + variance(e, images, len(section["deltas"]))
-    return JobCost({"fp32": flops}, scratch=images * len(plans) * each)
-
-
-def measure_cell(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    return cell(e, w["recipe"], uncached=e.tunes[w["recipe"]].recipe.get("trains") != "decoder")
-
-
-def measure_variance(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    trained = {tune.label for tune in e.tunes.values() if tune.recipe.get("trains") != "decoder"}
-    flops = variance(e, e.config["metrics"]["variance_images"], len(deltas_of(e.config)))
-    return JobCost({"fp32": flops * (e.seeds if w["model"] in trained else 1)})
-
-
-def measure_efficiency(e: Experiment, w: Mapping[str, str]) -> JobCost:
+def measure_cost(run: PlannedRun, w: Wildcards) -> JobCost:
     """Every way of sampling: rounds that count, one that warms up, and one for memory, with its decoding to pixels."""
-    section = e.config["efficiency" if w["table"] == "exp1" else "recipe_table"]
-    ways = {row.sampler: row for row in e.tables[w["table"]].values()}.values()
-    loop = sum(e.sampling(plan_of_row(row), row.steps) for row in ways)
-    # By area: attention, which grows faster, is at 1024 px more than is counted here.
-    area = int(w["at"][1:-2]) ** 2 * e.networks.frames / e.networks.pixels if w["at"] else 1
-    return JobCost({"fp32": area * sum(section["batches"]) * ((section["repeats"] + 2) * loop + e.networks.decode)})
+    experiment = run.experiments[w["experiment"]]
+    assert experiment.cost is not None
+    networks = run.networks(w["backbone"], timed_side(w))
+    loops = sum(loop_flops(networks, sampler) for sampler in samplers_of([experiment], w["backbone"]))
+    images = sum(experiment.cost.batches)
+    return JobCost({"fp32": images * ((experiment.cost.repeats + 2) * loops + networks.decode)})
 
 
-def sampler_plane(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    plane, steps = e.config["plane"], e.config["sampling"]["steps"]
-    points = points_of(plane, steps)
-    loops = [e.sampling(Plan(KeySteps.uniform(p.stride), p.cut, p.reuse, p.nodes, p.live), p.steps) for p in points]
-    drawn = e.launched(plane["prompts"]) * sum(loop + e.networks.decode for loop in loops)
-    timed = plane["batch"] * (plane["repeats"] + 1) * sum(loops)
-    pairs = plane["prompts"] * len(points)
-    each = 4 * e.networks.latent + 3 * e.networks.pixels
-    return JobCost({"fp32": drawn + timed + pairs * e.networks.pixels * PAIR_FLOPS_A_PIXEL}, scratch=pairs * each)
+def timed_side(w: Wildcards) -> int | None:
+    """The side in pixels that `_1024px` says; None for the backbone's own."""
+    return int(w["at"][1:-2]) if w.get("at") else None
 
 
-def encode(e: Experiment, dataset: str, count: int, mirrored: bool) -> JobCost:
-    copies = 1 + mirrored
-    size = count * (4 * copies * e.networks.latent + 2 * e.networks.text)
-    return JobCost({"fp32": copies * count * e.networks.encode}, written={"encoded training set": size})
+def encode(networks: NetworkCosts, images: int, copies: int = 1) -> JobCost:
+    """Encode images, each in so many copies (2 with its mirror image), and their captions in half precision."""
+    size = images * (4 * copies * networks.latent + 2 * networks.text)
+    return JobCost({"fp32": copies * images * networks.encode}, written={"encoded training set": size})
 
 
-def encode_data(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    data = e.config["data"]
-    count = data.get("train_images") or e.images_in(w["dataset"], "train")
-    return encode(e, w["dataset"], count, data.get("mirror", False))
+def encode_data(run: PlannedRun, w: Wildcards) -> JobCost:
+    """Encode a training split; without wildcards that of Twemoji, to train the pocket backbone from nothing."""
+    if not w:
+        return encode(table()[OWN], run.images_in("twemoji", "train"))
+    copies = 1 + run.config["finetune"].get("mirror", False)
+    return encode(run.networks(w["backbone"]), run.images_in(w["dataset"], "train"), copies)
 
 
 def row_bytes(rows: int, extractor: str) -> int:
     return 4 * rows * EXTRACTORS[extractor].row
 
 
-def extracted(e: Experiment, extractor: str, images: int) -> JobCost:
-    precision = e.config["metrics"]["precision"]
-    written = {"features": row_bytes(images, extractor)}
-    return JobCost({precision: images * EXTRACTORS[extractor].flops}, written=written)
+def extracted(run: PlannedRun, extractor: str, images: int) -> JobCost:
+    flops = {run.config["metrics"]["precision"]: images * EXTRACTORS[extractor].flops}
+    return JobCost(flops, written={"features": row_bytes(images, extractor)})
 
 
-def sample_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    return extracted(e, w["extractor"], e.seeds * e.images_of(w["variation"]))
+def sample_features(run: PlannedRun, w: Wildcards) -> JobCost:
+    drawing = run.drawings[w["cell"]]
+    return extracted(run, w["extractor"], len(drawing.seeds) * drawing.prompts)
 
 
-def real_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    return extracted(e, w["extractor"], e.images_in(w["dataset"], w["split"]))
+def real_features(run: PlannedRun, w: Wildcards) -> JobCost:
+    return extracted(run, w["extractor"], run.images_in(w["dataset"], w["split"]))
 
 
-def text_features(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    texts, precision = sum(e.images_in(w["dataset"], split) for split in ("train", "test")), e.config["metrics"]["precision"]
-    flops = texts * (EXTRACTORS[w["extractor"]].text_flops or 0)
-    return JobCost({precision: flops}, written={"features": row_bytes(texts, w["extractor"])})
+def text_features(run: PlannedRun, w: Wildcards) -> JobCost:
+    texts = sum(run.images_in(w["dataset"], split) for split in ("train", "test"))
+    flops = {run.config["metrics"]["precision"]: texts * (EXTRACTORS[w["extractor"]].text_flops or 0)}
+    return JobCost(flops, written={"features": row_bytes(texts, w["extractor"])})
 
 
-def measure_set(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    real, extractor = e.images_in(e.config["data"]["eval"], "test"), e.config["metrics"]["extractor"]
-    flops = set_costs.of_variation(w["metric"], e.images_of(w["variation"]), e.seeds, real, EXTRACTORS[extractor].width)
-    return JobCost({"fp32": flops})
+def measure_quality(run: PlannedRun, w: Wildcards) -> JobCost:
+    """All metrics of sets of a cell; its image-text score, which is linear in the images, counts as nothing."""
+    drawing, section = run.drawings[w["cell"]], run.config["metrics"]
+    real, width = run.images_in(drawing.cell.setting.dataset, "test"), EXTRACTORS[section["extractor"]].width
+    counted = (set_costs.of_variation(metric, drawing.prompts, len(drawing.seeds), real, width) for metric in section["sets"])
+    return JobCost({"fp32": sum(counted)})
 
 
-def measure_real(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    real, section = e.images_in(e.config["data"]["eval"], "test"), e.config["metrics"]
+def measure_real(run: PlannedRun, w: Wildcards) -> JobCost:
+    real, section = run.images_in(w["dataset"], "test"), run.config["metrics"]
     return JobCost({"fp32": set_costs.of_halves(section["sets"], real, EXTRACTORS[section["extractor"]].width)})
 
 
-def measure_pairs(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    """To the base model's images, and for other weights to their own few uncached ones."""
-    row = e.sampled[w["variation"]]
-    own = e.config["sampling"]["twin_prompts"] if row.recipe else 0
-    pixels = e.seeds * (e.images_of(row.name) + own) * e.networks.pixels
+def measure_pairs(run: PlannedRun, w: Wildcards) -> JobCost:
+    """Compare with the images of the published weights, and those of other weights with their own few uncached ones."""
+    drawing = run.drawings[w["cell"]]
+    row = run.rows.get(w["cell"])
+    own = run.drawings[row.twin.path].prompts if row and row.twin != row.base else 0
+    pixels = len(drawing.seeds) * (drawing.prompts + own) * run.networks_of(drawing.cell).pixels
     return JobCost({"fp32": pixels * PAIR_FLOPS_A_PIXEL}, pixels * PAIR_SECONDS_A_PIXEL)
 
 
-def download_laion(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    images = e.images_in("laion", "train")
+def download_laion(run: PlannedRun, w: Wildcards) -> JobCost:
+    images = run.images_in("laion", "train")
     return JobCost(seconds=images * DOWNLOAD_SECONDS, written={"downloaded images": images * DOWNLOAD_BYTES})
 
 
-def imports_alone(e: Experiment, w: Mapping[str, str]) -> JobCost:
-    """Seconds, most of them imports."""
+def imports_alone(run: PlannedRun, w: Wildcards) -> JobCost:
+    """A job of seconds, most of them imports."""
     return JobCost()
 
 
+def pretraining(rule: str) -> Callable[[PlannedRun, Wildcards], JobCost]:
+    return lambda run, w: JobCost(seconds=PRETRAINING_SECONDS[rule])
+
+
 SECONDS_LONG = (
-    "all", "ablation_tables", "backbone_card", "build_report", "cost_table", "explain_columns", "export_model",
-    "measure_image_text", "merge_samples", "plot_ablations", "plot_plane", "plot_samples", "plot_tradeoff", "prepare_data",
-    "recipe_criteria", "select_prompts", "select_search_prompts", "table", "train_lit",
+    "backbone_card", "build_report", "cost_table", "explain_columns", "export_model", "mechanism_tables", "merge_samples",
+    "plot_figure", "prepare_data", "select_prompts", "select_search_prompts", "table", "train_lit",
 )  # fmt: skip
-COSTS: dict[str, Callable[[Experiment, Mapping[str, str]], JobCost]] = {
+COSTS: dict[str, Callable[[PlannedRun, Wildcards], JobCost]] = {
     **dict.fromkeys(SECONDS_LONG, imports_alone),
-    "pretrain_unet": lambda e, w: JobCost(seconds=PRETRAINING_SECONDS["pretrain_unet"]),
-    "pretrain_vae": lambda e, w: JobCost(seconds=PRETRAINING_SECONDS["pretrain_vae"]),
+    **dict.fromkeys(("sample", "sample_seed", "sample_shard"), sample),
+    **dict.fromkeys(("encode_data", "encode_for_pretraining"), encode_data),
+    **{rule: pretraining(rule) for rule in PRETRAINING_SECONDS},
     "download_laion": download_laion,
-    "encode_data": encode_data,
-    "encode_for_pretraining": lambda e, w: encode(e, "twemoji", e.images_in("twemoji", "train"), False),
     "finetune": finetune,
-    "measure_base": lambda e, w: cell(e, None, uncached=True),
-    "measure_cell": measure_cell,
-    "measure_efficiency": measure_efficiency,
+    "measure_cost": measure_cost,
     "measure_pairs": measure_pairs,
+    "measure_quality": measure_quality,
     "measure_real": measure_real,
-    "measure_set": measure_set,
     "measure_variance": measure_variance,
     "real_features": real_features,
-    "sample": sample,
     "sample_features": sample_features,
-    "sample_shard": sample_shard,
     "sample_trajectories": sample_trajectories,
-    "sampler_plane": sampler_plane,
     "search_key_steps": search_key_steps,
     "text_features": text_features,
 }
 
 
-def cost_of(experiment: Experiment, rule: str, wildcards: Mapping[str, str]) -> JobCost:
-    """Raises `ValueError` for a rule that no cost is known of."""
+def cost_of(run: PlannedRun, rule: str, wildcards: Wildcards) -> JobCost:
+    """Cost a job. Raises `ValueError` for a rule that no cost is known of."""
     if rule not in COSTS:
         raise ValueError(f"rule {rule} has no cost: add it to COSTS in fcr_core/planning/job_costs.py")
-    return COSTS[rule](experiment, wildcards)
+    return COSTS[rule](run, wildcards)

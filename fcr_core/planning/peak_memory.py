@@ -61,7 +61,9 @@ class Networks:
     def __post_init__(self) -> None:
         self.where = Location.parse(self.location)
         if self._config("unet") is None and self.published_name not in published.UNETS:
-            raise ValueError(f"no configuration of {self.where.base} on this machine: set the config key backbone_source")
+            raise ValueError(
+                f"no configuration of {self.where.base} on this machine: give the backbone a `source` in the configuration"
+            )
 
     def unet(self) -> Any:
         """On the meta device."""
@@ -90,6 +92,11 @@ class Networks:
 
     def _config(self, network: str) -> dict[str, Any] | None:
         return read(Path(self.where.base.source) / network / "config.json")
+
+
+def vae_scale(vae: Any) -> int:
+    """Return the pixels of a side that become one number of a latent's."""
+    return 2 ** (len(vae.config.block_out_channels) - 1)
 
 
 def read(file: Path) -> dict[str, Any] | None:
@@ -121,7 +128,7 @@ def finetune_memory(
     gradient_checkpointing: bool = False,
     streamed: bool = False,
 ) -> PeakMemory:
-    """Of a fine-tune by `recipe` with AdamW in float32; `size` is the side of the latents, by default the UNet's own.
+    """Predict the peak of a fine-tune by `recipe` with AdamW in float32; `size`: side of the latents, by default the UNet's.
 
     The latents of the whole training set are not in it; with `streamed` each batch is encoded as it is drawn.
     Raises `ValueError` for a recipe with terms on trajectories.
@@ -157,7 +164,7 @@ def batch_of(unet: Any, batch: int, tokens: int, size: int | None, vae: Any = No
     latents = torch.empty(batch, config.in_channels, side, side)
     if vae is None:
         return Shapes(latents, text, text[:1], [])
-    pixels = torch.empty(batch, 3, *(side * 2 ** (len(vae.config.block_out_channels) - 1),) * 2)
+    pixels = torch.empty(batch, 3, *(side * vae_scale(vae),) * 2)
     return Shapes(latents, text, text[:1], [], encode=partial(encode_images, vae, pixels))
 
 
@@ -174,7 +181,7 @@ def two_steps(loss: FineTuneLoss, optimizer: Any, trained: list[nn.Parameter], d
 
 
 def loading_memory(networks: Networks) -> PeakMemory:
-    """Of loading a pipeline with a fine-tuned UNet, in the host's memory: its file, float32, is mapped beside the networks."""
+    """Predict the host memory of loading a pipeline with a fine-tuned UNet: its float32 file is mapped beside the networks."""
     unet = networks.unet()
     return PeakMemory(bytes_of_pipeline(networks, unet), bytes_of(unet))
 
@@ -188,9 +195,14 @@ def sampling_memory(
     tokens: int = published.TOKENS,
     guided: bool = True,
     device: str = "cpu",
+    size: int | None = None,
 ) -> PeakMemory:
-    """Of drawing `batch` images or clips of the UNet's own size in float32, prompts to pixels."""
+    """Predict the peak of drawing `batch` images or clips in float32, prompts to pixels.
+
+    `size` is the side of the latents, by default the UNet's own.
+    """
     unet = networks.unet().eval()
+    unet.register_to_config(sample_size=size or unet.config.sample_size)
     with FakeTensorMode(allow_non_fake_inputs=True):
         without_content(unet)
         held, vae = bytes_of_pipeline(networks, unet), networks.vae().eval()
@@ -201,7 +213,7 @@ def sampling_memory(
 
 
 def one_group(unet: Any, plan: Plan, steps: int, rows: int, tokens: int, device: str) -> None:
-    """What a run holds at most: at a key step of a guided batch, or while a group's other steps are decoded."""
+    """Predict the most that a run holds: at a key step of a guided batch, or while a group's other steps are decoded."""
     split, conditioning = SplitUNet(unet, plan.cut, plan.live), conditioning_of(unet)
     shape = conditioning.latent_shape(unet)
     latents = torch.empty(rows, *shape)  # of the run and the solver

@@ -6,41 +6,24 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from fcr_core.planning.job_costs import JobCost
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Sustained speeds (TFLOP/s by precision), prices (USD an hour) and memory of a `cuda` device and of a CPU thread."""
-
-    cuda: dict[str, Any]
-    cpu: dict[str, Any]
-    start_seconds: float
-    euros_a_dollar: float
-
-    @classmethod
-    def read(cls, file: Path) -> Rates:
-        """Raises `ValueError` when a rate is missing or unknown."""
-        try:
-            return cls(**yaml.safe_load(file.read_text()))
-        except TypeError as error:
-            raise ValueError(f"{file}: {str(error).split('() ')[-1]}") from None
-
-    def hours(self, cost: JobCost, on_cuda: bool, threads: int = 1) -> float:
-        """Of one job; a CPU's threads share its FLOPs, not its other seconds."""
-        speeds, workers = (self.cuda["tflops"], 1) if on_cuda else (self.cpu["tflops"], threads)
-        computing = sum(flops / (workers * speeds[precision] * 1e12) for precision, flops in cost.flops.items())
-        return (self.start_seconds + cost.seconds + computing) / 3600
+from fcr_core.planning.rates import Rates
 
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """`needs` are indices into the list of all jobs. `holds_gpu`: a GPU is reserved; `on_cuda`: the job computes on it."""
+    """One job of the DAG.
+
+    Args:
+        rule: its rule.
+        label: rule and wildcards, for people.
+        cost: its work.
+        hours: its planned time.
+        needs: indices of the jobs before it in the list of all.
+        holds_gpu: a GPU is reserved for it.
+        on_cuda: it computes on the GPU.
+    """
 
     rule: str
     label: str
@@ -52,7 +35,7 @@ class PlannedJob:
 
 
 def critical_path(jobs: Sequence[PlannedJob]) -> list[int]:
-    """Indices of the longest chain of jobs by hours, first to last: no number of machines is faster."""
+    """Find the longest chain of jobs by hours, as indices: no number of machines is faster."""
     ends: dict[int, float] = {}
     before: dict[int, int | None] = {}
     for i in TopologicalSorter({i: job.needs for i, job in enumerate(jobs)}).static_order():
@@ -67,9 +50,15 @@ def critical_path(jobs: Sequence[PlannedJob]) -> list[int]:
 
 @dataclass(frozen=True)
 class Totals:
-    """Of one experiment: jobs, hours on GPUs and on CPUs, least wall time with `gpus` of them, and bytes by kind.
+    """Sums over jobs.
 
-    `scratch`: the largest jobs' own, as many as run at once.
+    Args:
+        jobs: their number.
+        gpu_hours: hours that GPUs are held.
+        cpu_hours: hours of the other jobs.
+        wall_hours: least time from start to end.
+        written: bytes by kind.
+        scratch: bytes of the largest jobs' own, as many as run at once.
     """
 
     jobs: int
@@ -84,7 +73,7 @@ class Totals:
 
 
 def totals(jobs: Sequence[PlannedJob], at_once: int) -> Totals:
-    """With `at_once` GPUs, or so many CPU jobs at a time where nothing holds a GPU."""
+    """Add up jobs that run on `at_once` GPUs, or so many CPU jobs at a time where nothing holds a GPU."""
     gpu = sum(job.hours for job in jobs if job.holds_gpu)
     cpu = sum(job.hours for job in jobs if not job.holds_gpu)
     longest = sum(jobs[i].hours for i in critical_path(jobs))

@@ -1,4 +1,4 @@
-"""What a page is made of: an experiment's tables, the measurements behind them, and the files of both."""
+"""The material of a page: an experiment's tables, the measurements behind them, and the files of both."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Evidence:
 
     @property
     def about(self) -> list[tuple[str, Any]]:
-        """What was drawn, as (term, text)."""
+        """Describe what was drawn, as (term, text)."""
         settings = self.experiment.settings
         return [
             ("backbones", ", ".join(f"{name}, {self.sizes[name]} px" for name in self.experiment.backbones)),

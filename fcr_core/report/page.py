@@ -33,7 +33,7 @@ ROLES = {
 
 
 class Tips:
-    """What hovering and focus show, each text once: templates put the index into the cell."""
+    """The notes that hovering and focus show, each text once: templates put the index into the cell."""
 
     def __init__(self) -> None:
         self.indices: dict[str, int] = {}

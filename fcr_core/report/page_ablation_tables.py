@@ -79,6 +79,6 @@ def page_fits_table(evidence: Evidence) -> Table:
 
 
 def features_tip(evidence: Evidence, line: pd.Series, row: Row) -> str:
-    """What a number of the table of features comes from."""
+    """Name the source of a number of the table of features."""
     file = evidence.paths.block_variance(row.cell.model.uncached, row.cell.setting.dataset)
     return f"{plural(int(line['n_images']), 'real held-out image')}\n{evidence.table(MECHANISM)}\nfrom {file}"

@@ -1,4 +1,4 @@
-"""Where each number comes from: how many images, prompts and seeds, the files, and the runs that made them."""
+"""The source of each number: how many images, prompts and seeds, the files, and the runs that made them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def runs_of(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def environment_of(runs: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """What all runs were made on, as (term, text)."""
+    """Name the machines and versions of all runs, as (term, text)."""
     packages = {f"{name} {version}" for run in runs for name, version in run["packages"].items()}
     return [
         (

@@ -22,7 +22,7 @@ def quality_table(evidence: Evidence, provenance: Provenance, metrics: list[str]
 
 
 def real_rows(evidence: Evidence, metrics: list[str]) -> list[list[Cell]]:
-    """What real images score, a row a backbone and data set; none where nothing of it is among the metrics."""
+    """The scores of real images, a row a backbone and data set; none where nothing of it is among the metrics."""
     rows = []
     for (backbone, dataset), floors in evidence.measured.real.items():
         name = "real images" if len(evidence.measured.real) == 1 else f"real images: {dataset} for {backbone}"

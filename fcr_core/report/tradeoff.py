@@ -89,7 +89,7 @@ def flop_ticks(table: pd.DataFrame, metric: str, allowed: pd.Series) -> go.Scatt
 
 
 def floor_line(floor: float) -> dict[str, Any]:
-    """What real images score, as a dotted line."""
+    """Draw the score of real images as a dotted line."""
     if math.isnan(floor):
         return {}
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": floor, "y1": floor, "line": {"dash": "dot", "width": 1}}

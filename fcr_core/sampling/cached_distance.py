@@ -12,7 +12,7 @@ from diffusers import StableDiffusionPipeline
 from fcr_core.caching.encoder_cache import EncoderCache
 from fcr_core.caching.plan import Plan
 from fcr_core.data.pixels import slices
-from fcr_core.sampling.samples import LAUNCH
+from fcr_core.sampling.launch import LAUNCH
 from fcr_core.sampling.trajectories import Trajectories, sample_trajectory
 
 

@@ -23,15 +23,12 @@ from fcr_core.data.pixels import slices
 from fcr_core.data.prepared import images_of
 from fcr_core.experiment.sampler import SOLVERS, Sampler
 from fcr_core.jobs.files import link_or_copy, replacing
+from fcr_core.sampling.launch import LAUNCH
 
 log = logging.getLogger(__name__)
 
 # Row-aligned tensors, by name.
 Inputs = dict[str, torch.Tensor]
-# Images in one launch. Matrix kernels round differently for other numbers of rows (5e-6 in a latent, a grey level in 1 of 20,000
-# pixels). So every launch has this many images, and a short one is filled up. Then no batch size, shard or resume can change a
-# bit. For video, a launch has as many clips as total 20 frames, and at least one (`launch_size`).
-LAUNCH = 20
 
 
 def scheduler_of(sampler: Sampler, config: Any) -> Any:
@@ -173,7 +170,7 @@ def draw(
 
 
 def noise_ids_of(prompts: pd.DataFrame) -> list[str]:
-    """What the noise of each prompt depends on beside the seed."""
+    """The id of each prompt that its noise depends on, beside the seed."""
     return prompts.get("noise_id", prompts["prompt_id"]).tolist()
 
 

@@ -14,7 +14,7 @@ Statistics = dict[tuple[str, str], float]
 
 
 class Cost:
-    """`table`: every timing, as written by measure_efficiency; rows of one sampler share them."""
+    """`table`: every timing, as measure_cost wrote them; rows of one sampler share them."""
 
     def __init__(self, table: pd.DataFrame) -> None:
         self.table = table

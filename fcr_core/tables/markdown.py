@@ -35,7 +35,7 @@ def page(measured: Measured, rows: pd.DataFrame, criteria: pd.DataFrame) -> str:
 
 
 def introduction(experiment: Experiment, rows: pd.DataFrame) -> str:
-    """What the rows were drawn by and from, and how many images each."""
+    """Say what the rows were drawn by and from, and how many images each."""
     places = "; ".join(map(str, by_place(experiment.rows)))
     said = [f"Drawn by {places}.", f"n = {sizes(rows)}."]
     if "n_twin_images" in rows:

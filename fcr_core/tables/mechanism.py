@@ -49,7 +49,7 @@ def controls_of(experiment: Experiment) -> dict[Model, Model]:
 
 
 def read_blocks(file: str, seeds: Iterable[int], model: Model) -> Blocks:
-    """What was measured of a model's features, and their mean over blocks as block `all`."""
+    """Return the measurements of a model's features, and their mean over blocks as block `all`."""
     table = pd.read_parquet(file)
     if model.recipe is not None:
         table = table[table["seed"].isin(list(seeds))]

@@ -1,4 +1,4 @@
-"""Where rows are drawn: experiments with several backbones, data sets or scenarios are shown place by place."""
+"""Places are where rows are drawn: experiments with several backbones, data sets or scenarios are shown place by place."""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from fcr_core.jobs.packages import give_free
+
 
 def adamw8bit(parameters: list[torch.nn.Parameter], **options: Any) -> torch.optim.Optimizer:
     """Return an AdamW whose two moments take one byte each instead of four (Dettmers et al., 2022, arXiv 2110.02861).
@@ -15,6 +17,7 @@ def adamw8bit(parameters: list[torch.nn.Parameter], **options: Any) -> torch.opt
 
     Raises `ValueError` when the package bitsandbytes is missing.
     """
+    give_free("bitsandbytes")
     try:
         from bitsandbytes.optim import AdamW8bit  # takes seconds to import, and few users want it
     except ModuleNotFoundError as error:

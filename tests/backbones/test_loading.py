@@ -24,8 +24,8 @@ from fcr_core.training.loop import TrainingRun
 from fcr_core.training.training_set import EncodedSet, StreamedSet, encode_training_set
 from workflow_scripts import encode_data, finetune, measure_efficiency, measure_variance, sample
 
-from ..samplers import sampler as a_sampler
 from ..random_pipelines import TINY_UNET, write_lora, write_motion_adapter, write_pipeline
+from ..samplers import sampler as a_sampler
 
 TASKS = ["epsilon", "v_prediction", "inpaint", "depth", "video", "lcm"]
 CHANNELS = {"inpaint": 9, "depth": 5}
@@ -237,5 +237,7 @@ def test_what_is_not_on_this_machine_is_named_in_one_line(locations, monkeypatch
     for key, location in missing.items():
         with pytest.raises(ValueError) as raised:
             load_pipeline(location, local_files_only=not by_environment)
-        assert str(raised.value).startswith(f"cannot load nobody/nothing: set {key} in its entry of the config section backbones to a folder")
+        assert str(raised.value).startswith(
+            f"cannot load nobody/nothing: set {key} in its entry of the config section backbones to a folder"
+        )
         assert "\n" not in str(raised.value)

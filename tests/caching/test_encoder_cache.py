@@ -84,7 +84,7 @@ def assert_close(a: torch.Tensor, b: torch.Tensor) -> None:
     assert (a - b).norm() / b.norm() < 1e-5
 
 
-@pytest.mark.parametrize("stride", [1, 3, 5, 8])
+@pytest.mark.parametrize("stride", [1, pytest.param(3, marks=pytest.mark.slow), 5, 8])
 @pytest.mark.parametrize("guided", [True, False])
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.parametrize("family", FAMILIES)

@@ -15,7 +15,7 @@ from ..workspace import Workspace
 from . import slurm
 from .services import service
 
-FINETUNE = Path("results/finetune/pocket/lambda0.10/seed0")
+FINETUNE = Path("results/finetune/pocket/twemoji/lambda0.10/seed0")
 SECONDS_DOWN = 15
 
 

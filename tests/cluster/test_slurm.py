@@ -7,7 +7,7 @@ import pandas as pd
 
 from .conftest import run_to_the_end
 
-# What exp1.efficiency_columns takes from the clock. Every other column is a count, or drawn from seeds.
+# What the table takes from the clock. Every other column is a count, or drawn from seeds.
 TIMED = r"(latency_ms|speedup)_b\d+(_\w+)?"
 
 
@@ -25,15 +25,16 @@ def test_the_table_is_that_of_the_local_run_byte_for_byte_but_for_times(local, c
 
 def test_every_job_ran_in_slurm(cluster):
     rules = set(cluster.jobs["name"].str.extract(r"rule_(\w+?)(?:_wildcards|$)")[0])
-    assert {"prepare_data", "finetune", "sample", "table", "plot_tradeoff"} <= rules
+    assert {"prepare_data", "finetune", "sample", "table", "plot_figure"} <= rules
     assert cluster.workspace.planned() == {}
 
 
 def test_a_cancelled_fine_tune_is_submitted_again_and_goes_on_from_its_checkpoint(cluster):
-    tries = cluster.jobs[cluster.jobs["name"].str.startswith("rule_finetune_wildcards_lambda0.10")]
+    tries = cluster.jobs[cluster.jobs["name"].str.startswith("rule_finetune_wildcards_pocket_twemoji_lambda0.10")]
     assert tries["id"].iloc[0] == cluster.cancelled and tries["state"].iloc[0].startswith("CANCELLED")
     assert tries["state"].iloc[-1] == "COMPLETED"
-    assert re.search(r"resuming at step \d+", (cluster.workspace.folder / "logs/finetune/lambda0.10_seed0.log").read_text())
+    log = cluster.workspace.folder / "logs/finetune/pocket_twemoji_lambda0.10_seed0.log"
+    assert re.search(r"resuming at step \d+", log.read_text())
 
 
 def test_a_job_that_exceeds_its_memory_is_submitted_again_with_more(cluster):

@@ -14,7 +14,9 @@ from .services import service
 
 SERVER = {"ENDPOINT_URL": "http://127.0.0.1:16900", "ACCESS_KEY": "fcr:fcr", "SECRET_KEY": "loopback"}
 WEIGHTS = FINETUNE / "unet" / "diffusion_pytorch_model.safetensors"
-MEASURED = [f"results/metrics/{kind}/FCR(0.10)-FD-3.parquet" for kind in ("kid", "image_text", "pairs")]
+MEASURED = [
+    f"results/metrics/{kind}/pocket/lambda0.10@twemoji/FD-3/twemoji/clean.parquet" for kind in ("kid", "image_text", "pairs")
+]
 
 
 @pytest.fixture(scope="module")
@@ -54,4 +56,4 @@ def test_the_second_machine_goes_on_where_the_first_ended(machines):
 def test_results_are_in_the_store_and_not_in_the_checkout(machines, bucket):
     assert not any((machine.folder / "results" / "metrics").exists() for machine in machines)
     logs = {item.key for item in bucket.objects.filter(Prefix="experiment/logs/finetune")}
-    assert logs == {"experiment/logs/finetune/lambda0.10_seed0.log"}
+    assert logs == {"experiment/logs/finetune/pocket_twemoji_lambda0.10_seed0.log"}

@@ -9,7 +9,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fcr_core.caching.plan import KeySteps, Plan
-from fcr_core.cost.flops import UNetFlops, cached_bytes, count_unet_flops, flop_limit, meta_call, passes, sampling_flops
+from fcr_core.cost.flops import cached_bytes, count_unet_flops, meta_call
+from fcr_core.cost.plan_flops import UNetFlops, flop_limit, passes, sampling_flops
 from fcr_core.unet.encoder_features import encode
 from fcr_core.unet.split_unet import SplitUNet
 

@@ -108,7 +108,9 @@ def test_delta_counts_training_steps_or_sampling_steps():
     assert max_delta_in_train_steps(merged(DEFAULT, {"finetune": {"delta_unit": "sampling_steps"}})) == 200
 
 
-@pytest.mark.parametrize("measures, count", [(["pairs"], 1), (["sets", "pairs"], 3), (["sets", "image_text", "pairs", "variance"], 5)])
+@pytest.mark.parametrize(
+    "measures, count", [(["pairs"], 1), (["sets", "pairs"], 3), (["sets", "image_text", "pairs", "variance"], 5)]
+)
 def test_a_rows_files_follow_from_what_is_measured(measures, count):
     row = experiments_of(DEFAULT)["exp1"].rows[-1]
     files = Paths().measurements(row, measures, ["kid", "frechet"])

@@ -8,7 +8,10 @@ import pytest
 import yaml
 
 from fcr_core.experiment.config_error import ConfigError
+from fcr_core.experiment.rules import check_names
 from fcr_core.experiment.schema import check
+from fcr_core.figures.registry import FIGURES, lacks
+from fcr_core.tables.verdicts import CRITERIA
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -32,6 +35,15 @@ def message(change: dict) -> str:
         check(merged(DEFAULT, change))
     assert "\n" not in str(raised.value)
     return str(raised.value)
+
+
+def test_verdicts_and_figures_are_those_that_there_are():
+    check_names(DEFAULT, CRITERIA, FIGURES, lacks)
+    for key, value in (("criteria", "best"), ("figures", ["pie"])):
+        with pytest.raises(ConfigError, match=rf"experiments\.exp1\.{key}.* = '(best|pie)': must be one of"):
+            check_names(merged(DEFAULT, exp1(**{key: value})), CRITERIA, FIGURES, lacks)
+    with pytest.raises(ConfigError, match=r"experiments\.exp1\.figures\[0\] = 'mechanism': needs of the experiment: mechanism"):
+        check_names(merged(DEFAULT, exp1(figures=["mechanism"])), CRITERIA, FIGURES, lacks)
 
 
 @pytest.mark.parametrize("files", ["", "smoke", "paper", "paper full_size", "finalist"])
@@ -87,24 +99,58 @@ SD21 = {"sd21": {"train": "twemoji"}}
         ({"experiments": {"exp1": {"backbones": ["sd15"]}}}, "experiments.exp1.backbones[0] = 'sd15'", "a name from backbones"),
         ({"experiments": {"exp1": {"datasets": ["noto"]}}}, "experiments.exp1.datasets[0] = 'noto'", "a name from datasets"),
         ({"experiments": {"exp1": {"scenarios": ["fog"]}}}, "experiments.exp1.scenarios[0] = 'fog'", "a name from scenarios"),
-        ({"experiments": {"exp1": {"cost": {"batches": [1, 200]}}}}, "experiments.exp1.cost.batches[1] = 200", "at most datasets"),
+        (
+            {"experiments": {"exp1": {"cost": {"batches": [1, 200]}}}},
+            "experiments.exp1.cost.batches[1] = 200",
+            "at most datasets",
+        ),
         ({"experiments": {"recipes": {"cost": {"shown": 8}}}}, "experiments.recipes.cost.shown = 8", "[1, 20]"),
-        ({"experiments": {"ablations": {"prompts": 101}}}, "experiments.ablations.prompts = 101", "datasets.twemoji.prompts = 100"),
+        (
+            {"experiments": {"ablations": {"prompts": 101}}},
+            "experiments.ablations.prompts = 101",
+            "datasets.twemoji.prompts = 100",
+        ),
+        (
+            exp1({"stride": 5, "lam": 0.1, "train": "nowhere"}),
+            "experiments.exp1.rows[2].train = 'nowhere'",
+            "a name from datasets",
+        ),
+        (exp1(control="nobody"), "experiments.exp1.control = 'nobody'", "a name from recipes"),
+        (
+            {"backbones": {"sd21": {"train": "twemoji"}}, **exp1({"keys": 10}, backbones=["sd21"])},
+            "experiments.exp1.rows = 'FD-10keys'",
+            "a search needs trajectories, which sd21 does not have",
+        ),
         ({"sampling": {"shard": 30}}, "sampling.shard = 30", "a multiple of sampling.batch = 20"),
         ({"sampling": {"scheduler": "x"}}, "sampling.scheduler = 'x'", "one of ['ddim'"),
         ({"sampling": {"twin_prompts": 101}}, "sampling.twin_prompts = 101", "at most datasets.twemoji.prompts = 100"),
         ({"run": ["exp9"]}, "run[0] = 'exp9'", "a name from experiments"),
-        ({"backbones": {"sd99": {"train": "twemoji"}}}, "backbones.sd99 = 'sd99'", "one of ['animatediff', 'openjourney', 'pocket'"),
+        (
+            {"backbones": {"sd99": {"train": "twemoji"}}},
+            "backbones.sd99 = 'sd99'",
+            "one of ['animatediff', 'openjourney', 'pocket'",
+        ),
         ({"backbones": {"pocket": {"source": "nowhere"}}}, "backbones.pocket.source = 'nowhere'", "no such folder"),
         ({"backbones": {"pocket": {"train": "coco"}}}, "backbones.pocket.train = 'coco'", "add coco to datasets"),
         ({"datasets": {"cocoa": {}}}, "datasets.cocoa = {}", "one of ['artbench', 'coco', "),
         ({"datasets": {"coco": {}}}, "datasets.coco = {}", "set datasets.coco.source to the files that docs/data.md names"),
         ({"datasets": {"laion": {"source": "x"}}}, "datasets.laion = {'source': 'x'}", "set datasets.laion.download"),
         ({"datasets": {"noto": {"source": "x"}}}, "datasets.noto.source = 'x'", "comes with a package"),
-        ({"datasets": {"laion": {"download": {"images": 0}}}}, "datasets.laion.download = {'images': 0}", "required: ['images', "),
-        ({"datasets": {"twemoji": {"prompts": 207}}}, "datasets.twemoji.prompts = 207", "286 held-out concepts, and key_search takes 80"),
         (
-            {"datasets": {"partiprompts": {"source": "x", "prompts": 9}}, "experiments": {"exp1": {"datasets": ["partiprompts"]}}},
+            {"datasets": {"laion": {"download": {"images": 0}}}},
+            "datasets.laion.download = {'images': 0}",
+            "required: ['images', ",
+        ),
+        (
+            {"datasets": {"twemoji": {"prompts": 207}}},
+            "datasets.twemoji.prompts = 207",
+            "286 held-out concepts, and key_search takes 80",
+        ),
+        (
+            {
+                "datasets": {"partiprompts": {"source": "x", "prompts": 9}},
+                "experiments": {"exp1": {"datasets": ["partiprompts"]}},
+            },
             "experiments.exp1.datasets[0] = 'partiprompts'",
             "has prompts alone",
         ),
@@ -113,7 +159,11 @@ SD21 = {"sd21": {"train": "twemoji"}}
             "recipes.rollout = ",
             "needs trajectories, which a backbone that predicts v_prediction (sd21) does not have",
         ),
-        ({"metrics": {"extractor": "dinov2"}}, "metrics.sets[2] = 'class_score'", "logits, which metrics.extractor = 'dinov2' does"),
+        (
+            {"metrics": {"extractor": "dinov2"}},
+            "metrics.sets[2] = 'class_score'",
+            "logits, which metrics.extractor = 'dinov2' does",
+        ),
         ({"metrics": {"variance_images": 101}}, "metrics.variance_images = 101", "at most datasets.twemoji.prompts = 100"),
     ],
 )

@@ -37,7 +37,7 @@ def changed(before, after):
         ("fcr_core/caching/encoder_cache.py", "LAUNCH_STEPS = 16", "LAUNCH_STEPS = 8", {"sample"}),
         ("fcr_core/jobs/files.py", "indent=2", "indent=4", {"finetune", "sample", "table"}),
         ("fcr_core/statistics/intervals.py", "0.975", "0.995", {"table"}),
-        ("fcr_core/finetuning/consistency.py", '"""Mean squared difference', '"""The mean squared difference', set()),
+        ("fcr_core/finetuning/consistency.py", '"""Return the mean squared', '"""Give the mean squared', set()),
         ("fcr_core/finetuning/consistency.py", "Distance = Callable", "# a comment\nDistance = Callable", set()),
         ("fcr_core/metrics/kid.py", "base * base * base", "base * base", {"table"}),  # which names what was measured
     ],

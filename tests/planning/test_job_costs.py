@@ -1,29 +1,32 @@
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import yaml
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from fcr_core.experiment.rows import fine_tunes_of, recipe_rows_of, uncached_name, variations_of
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from fcr_core.cost.plan_flops import sampling_flops
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.metrics import kid, precision_recall, rows
 from fcr_core.metrics.left_out import over_seeds
 from fcr_core.planning import set_metric_costs as set_costs
+from fcr_core.planning.counted_networks import count_networks
 from fcr_core.planning.job_costs import COSTS, JobCost, cost_of, step_factor
-from fcr_core.planning.network_costs import network_costs
+from fcr_core.planning.network_costs import known_costs
 from fcr_core.planning.peak_memory import Networks
-from fcr_core.planning.planned_experiment import Experiment
-from fcr_core.planning.totals import PlannedJob, Rates, critical_path, totals
+from fcr_core.planning.planned_run import UNCACHED, PlannedRun, launched, loop_flops
+from fcr_core.planning.rates import Rates
+from fcr_core.planning.totals import PlannedJob, critical_path, totals
 
 from ..random_pipelines import TINY_UNET, write_pipeline
-from ..workspace import ROOT
+from ..workspace import ROOT, merged
 
-TWIN = "FCR(0.10)-uncached-50"
+SAMPLED = "pocket/{}/{}/twemoji/clean"
+UNCACHED_CELL, TWIN = SAMPLED.format("base", "uncached-50"), SAMPLED.format("lambda0.10@twemoji", "uncached-50")
+FINE_TUNE = {"backbone": "pocket", "train": "twemoji", "recipe": "lambda0.10", "seed": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +35,23 @@ def networks(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def experiment(networks):
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    tunes = fine_tunes_of(config)
-    tables = {"exp1": variations_of(config), "recipe": recipe_rows_of(config, tunes)}
-    twins = {TWIN: replace(tables["exp1"][uncached_name(config)], name=TWIN, recipe="lambda0.10")}
-    return Experiment(config, network_costs(networks), tables["exp1"] | tables["recipe"] | twins, twins, tables, tunes)
+def tiny(networks):
+    return count_networks(networks)
+
+
+@pytest.fixture(scope="module")
+def config():
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def run(config, tiny):
+    return PlannedRun.from_config(config, lambda backbone, side: tiny)
+
+
+def changed(run: PlannedRun, **sections) -> PlannedRun:
+    """The same run with other values in sections of its configuration."""
+    return PlannedRun.from_config(merged(run.config, sections), run.costs_of)
 
 
 def counted(call) -> int:
@@ -46,56 +60,73 @@ def counted(call) -> int:
     return counter.get_total_flops()
 
 
-def test_networks_without_weights_cost_what_real_ones_do(networks, experiment):
+def test_networks_without_weights_cost_what_real_ones_do(networks, tiny):
     folder = networks.where.base.source
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
     vae = AutoencoderKL.from_pretrained(folder, subfolder="vae")
-    latent, text, costs = torch.randn(1, 4, 8, 8), torch.randn(1, 77, 8), experiment.networks
+    latent, text = torch.randn(1, 4, 8, 8), torch.randn(1, 77, 8)
     pixels = torch.randn(1, 3, *vae.decode(latent).sample.shape[-2:])
-    assert costs.unet.full == counted(lambda: unet(latent, torch.tensor(1), text))
-    assert (costs.decode, costs.encode) == (counted(lambda: vae.decode(latent)), counted(lambda: vae.encode(pixels)))
-    assert costs.parameters == sum(p.numel() for p in unet.parameters())
-    assert (costs.latent, costs.text, costs.pixels) == (latent.numel(), text.numel(), pixels[0, 0].numel())
+    assert tiny.unet.full == counted(lambda: unet(latent, torch.tensor(1), text))
+    assert (tiny.decode, tiny.encode) == (counted(lambda: vae.decode(latent)), counted(lambda: vae.encode(pixels)))
+    assert tiny.parameters == sum(p.numel() for p in unet.parameters())
+    assert (tiny.latent, tiny.text, tiny.pixels) == (latent.numel(), text.numel(), pixels[0, 0].numel())
 
 
-def test_sampling_costs_the_passes_of_its_plan(experiment):
-    unet, decode = experiment.networks.unet, experiment.networks.decode
-    uncached = cost_of(experiment, "sample", {"variation": "uncached-50"})
-    cached = cost_of(experiment, "sample", {"variation": "FD-10"})
-    assert uncached.flops["fp32"] == 100 * (50 * 2 * unet.full + decode)
-    assert cached.flops["fp32"] == 100 * (2 * (5 * unet.full + 45 * unet.decoder - 45 * unet.heads["up.0"]) + decode)
-    assert uncached.written["latents"] == 100 * 4 * experiment.networks.latent
+def test_networks_are_counted_at_any_size(networks, tiny):
+    wide = count_networks(networks, 2 * int(tiny.pixels**0.5))
+    assert (wide.pixels, wide.latent, wide.parameters) == (4 * tiny.pixels, 4 * tiny.latent, tiny.parameters)
+    assert wide.unet.full > tiny.at(2 * int(tiny.pixels**0.5)).unet.full > 3.9 * tiny.unet.full  # attention grows faster
 
 
-def test_a_twin_costs_its_few_images(experiment):
-    twin, whole = (cost_of(experiment, "sample", {"variation": name}).flops["fp32"] for name in (TWIN, "uncached-50"))
+def test_sampling_costs_the_passes_of_its_plan(run, tiny):
+    unet, decode = tiny.unet, tiny.decode
+    uncached = cost_of(run, "sample", {"cell": UNCACHED_CELL})
+    cached = cost_of(run, "sample", {"cell": SAMPLED.format("base", "FD-10")})
+    assert uncached.flops["fp32"] == 3 * 100 * (50 * 2 * unet.full + decode)
+    assert cached.flops["fp32"] == 3 * 100 * (2 * (5 * unet.full + 45 * unet.decoder - 45 * unet.heads["up.0"]) + decode)
+    assert uncached.written["latents"] == 3 * 100 * 4 * tiny.latent
+
+
+def test_a_job_a_seed_costs_its_share(run):
+    together = cost_of(run, "sample", {"cell": UNCACHED_CELL})
+    apart = cost_of(run, "sample_seed", {"cell": UNCACHED_CELL, "seed": "1"})
+    assert together.flops["fp32"] == 3 * apart.flops["fp32"]
+
+
+def test_a_twin_costs_its_few_images(run):
+    twin, whole = (cost_of(run, "sample", {"cell": cell}).flops["fp32"] for cell in (TWIN, UNCACHED_CELL))
     assert twin / whole == 20 / 100
 
 
-@pytest.mark.parametrize("images, shard, launched", [(100, 20, 100), (101, 20, 120), (8, 4, 40), (8, None, 20)])
-def test_launches_are_filled_up_in_every_shard(experiment, images, shard, launched):
-    assert experiment.launched(images, shard) == launched
+@pytest.mark.parametrize("images, shard, computed", [(100, 20, 100), (101, 20, 120), (8, 4, 40), (8, None, 20)])
+def test_launches_are_filled_up_in_every_shard(tiny, images, shard, computed):
+    assert launched(images, tiny, shard) == computed
 
 
-def test_a_fine_tune_costs_three_passes_a_sample_times_its_factor(experiment):
-    plain = 40 * 32 * 3 * experiment.networks.unet.full
-    assert cost_of(experiment, "finetune", {"recipe": "lambda0.10"}).flops == {"fp32": pytest.approx(1.35 * plain)}
+def test_a_fine_tune_costs_three_passes_a_sample_times_its_factor(run, tiny):
+    plain = 40 * 32 * 3 * tiny.unet.full
+    assert cost_of(run, "finetune", FINE_TUNE).flops == {"fp32": pytest.approx(1.35 * plain)}
     # The control's consistency is logged: an encoder pass without gradients.
-    assert cost_of(experiment, "finetune", {"recipe": "lambda0"}).flops == {"fp32": pytest.approx(1.15 * plain)}
+    assert cost_of(run, "finetune", FINE_TUNE | {"recipe": "lambda0"}).flops == {"fp32": pytest.approx(1.15 * plain)}
 
 
-def test_images_that_are_encoded_as_they_are_drawn_cost_that_in_every_step(experiment):
-    streamed = replace(experiment, config=experiment.config | {"data": experiment.config["data"] | {"cache_latents": False}})
-    flops, cached = (cost_of(e, "finetune", {"recipe": "lambda0.10"}).flops["fp32"] for e in (streamed, experiment))
-    assert flops - cached == pytest.approx(40 * 32 * experiment.networks.encode)
+def test_images_that_are_encoded_as_they_are_drawn_cost_that_in_every_step(run, tiny):
+    streamed = changed(run, finetune={"cache_latents": False})
+    flops, cached = (cost_of(each, "finetune", FINE_TUNE).flops["fp32"] for each in (streamed, run))
+    assert flops - cached == pytest.approx(40 * 32 * tiny.encode)
 
 
-def test_mini_validations_cost_sampling(experiment):
-    tune = experiment.tunes["lambda0.10"]
-    validated = replace(tune, training=tune.training | {"validate_every": 10, "precision": "bf16"})
-    flops = cost_of(replace(experiment, tunes={"x": validated}), "finetune", {"recipe": "x"}).flops
-    fd10 = cost_of(experiment, "sample", {"variation": "FD-10"}).flops["fp32"] / 100 - experiment.networks.decode
+def test_mini_validations_cost_sampling(run, tiny):
+    validated = changed(run, finetune={"validate_every": 10, "precision": "bf16"})
+    flops = cost_of(validated, "finetune", FINE_TUNE).flops
+    fd10 = cost_of(run, "sample", {"cell": SAMPLED.format("base", "FD-10")}).flops["fp32"] / 300 - tiny.decode
     assert set(flops) == {"bf16", "fp32"} and flops["fp32"] == pytest.approx(4 * 20 * fd10)
+
+
+def test_a_backbone_overrides_how_long_its_fine_tunes_train(run):
+    longer = changed(run, backbones={"pocket": {"finetune": {"steps": 80}}})
+    twice = cost_of(longer, "finetune", FINE_TUNE).flops["fp32"]
+    assert twice == 2 * cost_of(run, "finetune", FINE_TUNE).flops["fp32"]
 
 
 @pytest.mark.parametrize(
@@ -128,37 +159,90 @@ def test_a_metric_of_pairs_costs_half_of_all_pairs_whatever_is_left_out(monkeypa
     assert 2 * sum(products) == pytest.approx(planned, rel=0.05)
 
 
-def test_real_images_are_compared_half_by_half_twenty_times(experiment):
-    real = experiment.images_in("twemoji", "test") // 2 * 2
+def test_real_images_are_compared_half_by_half_twenty_times(run):
+    real = run.images_in("twemoji", "test") // 2 * 2
     kid_and_recall, moments = 2 * 1280 * real**2, 2 * 1280**2 * real
-    flops = cost_of(experiment, "measure_real", {}).flops["fp32"]
+    flops = cost_of(run, "measure_real", {"dataset": "twemoji", "size": "64"}).flops["fp32"]
     assert flops == pytest.approx(3 * 20 * (kid_and_recall + moments))
+
+
+def test_the_metrics_of_a_cell_are_one_job(run):
+    quality = cost_of(run, "measure_quality", {"cell": UNCACHED_CELL}).flops["fp32"]
+    alone = changed(run, metrics={"sets": ["kid"]})
+    assert 0 < cost_of(alone, "measure_quality", {"cell": UNCACHED_CELL}).flops["fp32"] < quality
+
+
+def test_a_metric_without_a_cost_is_an_error(run):
+    with pytest.raises(KeyError, match="beauty"):
+        cost_of(changed(run, metrics={"sets": ["beauty"]}), "measure_quality", {"cell": UNCACHED_CELL})
 
 
 def test_every_rule_has_a_cost_and_every_cost_a_rule():
     text = "\n".join(file.read_text() for file in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")])
-    rules = set(re.findall(r"^ *(?:rule|checkpoint) (\w+):", text, re.MULTILINE))
+    rules = set(re.findall(r"^ *(?:rule|checkpoint) (\w+):", text, re.MULTILINE)) - {"all"}
     rules |= set(re.findall(r"^ *use rule \w+ as (\w+) with:", text, re.MULTILINE))
     assert rules == set(COSTS)
 
 
-def test_shards_cost_what_one_job_does(experiment):
-    whole = cost_of(experiment, "sample", {"variation": "FD-5", "seed": "0"})
-    sampling = experiment.config["sampling"] | {"shard": experiment.config["data"]["prompts"] // 2}
-    sharded = replace(experiment, config=experiment.config | {"sampling": sampling})
-    starts = range(0, experiment.config["data"]["prompts"], sampling["shard"])
-    parts = [cost_of(sharded, "sample_shard", {"variation": "FD-5", "seed": "0", "start": str(start)}) for start in starts]
-    assert len(parts) > 1 and sum(part.written["samples"] for part in parts) == pytest.approx(whole.written["samples"])
+def test_shards_cost_what_one_job_does(run):
+    prompts = run.drawings[UNCACHED_CELL].prompts
+    sharded = changed(run, sampling={"shard": prompts // 2})
+    whole = cost_of(run, "sample_seed", {"cell": UNCACHED_CELL, "seed": "0"})
+    starts = range(0, prompts, prompts // 2)
+    parts = [cost_of(sharded, "sample_shard", {"cell": UNCACHED_CELL, "seed": "0", "start": str(start)}) for start in starts]
+    assert len(parts) == 2 and sum(part.written["samples"] for part in parts) == pytest.approx(whole.written["samples"])
 
 
-def test_a_forgotten_rule_is_named(experiment):
+def test_chosen_key_steps_cost_their_search_and_count_as_evenly_spread_ones(config):
+    """Ten key steps of fifty, evenly spread, lie where those of stride 5 do."""
+    run = PlannedRun.from_config(config, known_costs)
+    keyed, even = (run.drawings[SAMPLED.format("base", name)].cell for name in ("FD-10keys-cut2-linear", "FD-5-cut2-linear"))
+    costs = [cost_of(run, "sample", {"cell": cell.path}) for cell in (keyed, even)]
+    assert costs[0] == costs[1]
+    search = cost_of(run, "search_key_steps", {"backbone": "pocket", "sampler": keyed.sampler.name})
+    assert search.flops["fp32"] == 80 * 10 * 20 * loop_flops(run.networks("pocket"), even.sampler)
+
+
+def test_timings_are_of_every_sampler_once(run, tiny):
+    timed = {"backbone": "pocket", "experiment": "exp1"}
+    samplers = {row.cell.sampler for row in run.experiments["exp1"].rows}
+    loops = sum(sampling_flops(tiny.unet, s.steps, s.plan or UNCACHED) for s in samplers)
+    assert cost_of(run, "measure_cost", timed | {"at": ""}).flops["fp32"] == 9 * (6 * loops + tiny.decode)
+
+
+def test_every_backbone_and_size_costs_its_own(config):
+    two = merged(config, {
+        "backbones": {"sd21": {"train": "noto"}},
+        "datasets": {"noto": {"prompts": 50}},
+        "scenarios": {"hires": {"size": 128}},
+        "experiments": {
+            "exp1": {"backbones": ["pocket", "sd21"], "datasets": ["twemoji", "noto"], "scenarios": ["clean", "hires"]},
+        },
+    })  # fmt: skip
+    run = PlannedRun.from_config(two, known_costs)
+    cells = ["pocket/base/FD-5/twemoji/clean", "pocket/base/FD-5/twemoji/hires", "pocket/base/FD-5/noto/clean"]
+    pocket, hires, noto = (cost_of(run, "sample", {"cell": cell}) for cell in cells)
+    assert hires.flops["fp32"] == pytest.approx(4 * pocket.flops["fp32"])
+    assert noto.written["latents"] == pocket.written["latents"] / 2
+    large = cost_of(run, "sample", {"cell": "sd21/base/FD-5/twemoji/clean"})
+    assert large.flops["fp32"] > 5000 * pocket.flops["fp32"]
+    timed = [cost_of(run, "measure_cost", {"backbone": "pocket", "experiment": "exp1", "at": at}) for at in ("", "_128px")]
+    assert timed[1].flops["fp32"] == pytest.approx(4 * timed[0].flops["fp32"])
+
+
+def test_a_forgotten_rule_is_named(run):
     with pytest.raises(ValueError, match="rule brew_tea has no cost: add it to COSTS"):
-        cost_of(experiment, "brew_tea", {})
+        cost_of(run, "brew_tea", {})
 
 
-def test_a_set_of_unknown_size_is_named(experiment):
-    with pytest.raises(ValueError, match=r"data.train_images: say how many images of webdataset"):
-        cost_of(experiment, "encode_data", {"dataset": "webdataset"})
+def test_a_set_of_unknown_size_is_named(run):
+    with pytest.raises(ValueError, match=r"datasets.webdataset.train_images: say how many images"):
+        cost_of(run, "encode_data", {"backbone": "pocket", "dataset": "webdataset"})
+
+
+def test_a_set_costs_the_images_that_are_learned_from(run, tiny):
+    few = changed(run, datasets={"webdataset": {"train_images": 70}}, finetune={"mirror": True})
+    assert cost_of(few, "encode_data", {"backbone": "pocket", "dataset": "webdataset"}).flops["fp32"] == 2 * 70 * tiny.encode
 
 
 def job(hours: float, *needs: int, gpu: bool = False, **cost) -> PlannedJob:

@@ -85,12 +85,12 @@ def bounds(low: float, high: float) -> Interval:
 @pytest.mark.parametrize(
     "criterion, low, high, verdict",
     [
-        (Criterion("", "at most", 0.05), -0.02, 0.04, "met"),
-        (Criterion("", "at most", 0.05), 0.06, 0.20, "not met"),
-        (Criterion("", "at most", 0.05), 0.00, 0.20, "inconclusive"),
-        (Criterion("", "at least", 1.4), 1.41, 1.60, "met"),
-        (Criterion("", "at least", 1.4), 1.00, 1.30, "not met"),
-        (Criterion("", "at least", 1.4), 1.30, 1.50, "inconclusive"),
+        (Criterion("", "at most", 0.05, "quality"), -0.02, 0.04, "met"),
+        (Criterion("", "at most", 0.05, "quality"), 0.06, 0.20, "not met"),
+        (Criterion("", "at most", 0.05, "quality"), 0.00, 0.20, "inconclusive"),
+        (Criterion("", "at least", 1.4, "speed"), 1.41, 1.60, "met"),
+        (Criterion("", "at least", 1.4, "speed"), 1.00, 1.30, "not met"),
+        (Criterion("", "at least", 1.4, "speed"), 1.30, 1.50, "inconclusive"),
     ],
 )
 def test_a_verdict_needs_the_bound_on_its_side(criterion, low, high, verdict):

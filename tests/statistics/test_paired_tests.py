@@ -39,4 +39,4 @@ def test_the_interval_between_seeds_says_what_it_is_and_no_criterion_takes_it():
     assert interval.label == "between-seed only, n=3, df=2"
     assert interval.high == pytest.approx(2 + 4.303 / np.sqrt(3), abs=1e-3)
     with pytest.raises(AttributeError):
-        Criterion("", "at most", 9.0).verdict(interval)
+        Criterion("", "at most", 9.0, "quality").verdict(interval)

@@ -15,6 +15,8 @@ from fcr_core.training.training_set import EncodedSet
 
 from ..workspace import ROOT
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ["--pipeline=models/pocket", '--recipe={"lam": 1}', "--steps=2", "--batch=2", "--lr=1e-4", "--seed=0"]
 LAUNCH = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 

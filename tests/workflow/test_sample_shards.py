@@ -16,6 +16,8 @@ from workflow_scripts import merge_samples, sample
 from ..random_pipelines import write_pipeline
 from ..workspace import ROOT, contents
 
+pytestmark = pytest.mark.slow
+
 STARTS, SHARD, COUNT = (0, 5, 10), 5, 11
 
 

@@ -6,7 +6,7 @@ from ..workspace import Workspace, contents
 
 pytestmark = pytest.mark.slow
 
-SAMPLES = "results/samples/FD-3/twemoji/clean/seed0"
+SAMPLES = "results/samples/pocket/base/FD-3/twemoji/clean/seed0"
 
 
 def test_shards_make_the_samples_of_one_job(tmp_path):
@@ -33,16 +33,37 @@ def test_shards_make_the_samples_of_one_job(tmp_path):
     assert workspace.planned(target) == {"sample_shard": 2, "merge_samples": 1}
 
 
+def test_all_seeds_in_one_job_make_the_samples_of_a_job_a_seed(tmp_path):
+    workspace = Workspace.create(tmp_path / "fcr")
+    config = workspace.read_config()
+    config |= {"seeds": [0, 1]}
+    target, model = "results/samples/pocket/{}/FD-3/twemoji/clean/seed{}", "lambda0.10@twemoji"
+    made = {}
+    for together in (False, True):
+        config["sampling"]["seeds_together"] = together
+        workspace.write_config(config)
+        targets = " ".join(f"'{target.format(model, seed)}/manifest.parquet'" for seed in (0, 1))
+        if together:
+            assert workspace.planned(targets) == {"sample": 1}
+        ran = workspace.bash(f"snakemake --cores 1 {targets}")
+        assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+        folders = [workspace.folder / target.format(model, seed) for seed in (0, 1)]
+        made[together] = [contents(folder, without="run.json") for folder in folders]
+    assert made[True] == made[False] and made[True][0] != made[True][1]
+
+
 def test_images_that_are_not_kept_go_when_all_have_read_them(tmp_path):
     workspace = Workspace.create(tmp_path / "fcr")
     config = workspace.read_config()
     config["sampling"]["keep_images"] = False
     workspace.write_config(config)
-    targets = "results/features/effnet/samples/FD-3.npz results/metrics/pairs/FD-3.parquet"
+    targets = (
+        "results/features/effnet/pocket/base/FD-3/twemoji/clean.npz results/metrics/pairs/pocket/base/FD-3/twemoji/clean.parquet"
+    )
     ran = workspace.bash(f"snakemake --cores 2 {targets}")
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     assert not list((workspace.folder / "results" / "samples").rglob("*.png"))
     assert (workspace.folder / SAMPLES / "latents.npy").exists()
     assert workspace.planned(targets) == {}
     # What has to see them draws them again.
-    assert workspace.planned("results/features/inception/samples/FD-3.npz")["sample"] == 1
+    assert workspace.planned("results/features/inception/pocket/base/FD-3/twemoji/clean.npz")["sample"] == 1

@@ -14,7 +14,7 @@ from ..workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
-FINE_TUNE = "results/finetune/pocket/lambda0.10/seed0"
+FINE_TUNE = "results/finetune/pocket/webdataset/lambda0.10/seed0"
 WEIGHTS = f"{FINE_TUNE}/unet/diffusion_pytorch_model.safetensors"
 
 
@@ -37,14 +37,16 @@ def test_images_are_streamed_from_their_shards_without_encoding_the_set(tmp_path
     for number, part in enumerate((load("twemoji", "train")[:9], load("twemoji", "train")[9:18])):
         with TarWriter(str(shards / f"{number:05d}.tar")) as tar:
             for record in part:
-                tar.write({"__key__": record.prompt_id, "png": png(record.read(record.path)), "txt": record.prompt})
+                tar.write({"__key__": record.prompt_id, "png": png(record.image()), "txt": record.prompt})
     config = workspace.read_config()
-    config["data"] |= {"train": "webdataset", "sources": {"webdataset": "shards"}, "size": 64, "mirror": True}
+    config["datasets"]["webdataset"] = {"source": "shards"}
+    config["backbones"]["pocket"] = {"train": "webdataset", "search": "twemoji"}
+    config["finetune"]["mirror"] = True
     workspace.write_config(config)
     assert workspace.planned(WEIGHTS) == {"prepare_data": 1, "encode_data": 1, "finetune": 1}
     encoded, before = trained(workspace)
 
-    config["data"]["cache_latents"] = False
+    config["finetune"]["cache_latents"] = False
     workspace.write_config(config)
     assert workspace.planned(WEIGHTS) == {"finetune": 1}
     streamed, log = trained(workspace)

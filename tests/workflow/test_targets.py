@@ -13,10 +13,10 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(
     "target",
     [
-        "results/export/lamda0.10/seed0/README.md",
-        "results/samples/FD-7/twemoji/clean/seed0/manifest.parquet",
-        "results/metrics/feature_variance/FCR(0.11).parquet",
-        "results/ablations/lambda0.10/seed0.parquet",
+        "results/export/pocket/twemoji/lamda0.10/seed0/README.md",
+        "results/samples/pocket/base/FD-7/twemoji/clean/seed0/manifest.parquet",
+        "results/metrics/feature_variance/pocket/lambda0.11@twemoji/twemoji.parquet",
+        "results/exp9_table.csv",
     ],
 )
 def test_a_mistyped_target_is_named(target):
@@ -31,7 +31,7 @@ def test_more_workers_download_nothing_anew(tmp_path):
     workspace = Workspace.create(tmp_path / "fcr")
     config = workspace.read_config()
     laion = {"images": 5, "min_aesthetic": 5, "min_size": 64, "max_unsafe": 0.1, "max_watermark": 0.5, "seed": 0, "workers": 8}
-    config["data"] |= {"train": "laion", "size": 64, "sources": {"laion": "metadata"}, "laion": laion}
+    config["datasets"]["laion"] = {"source": "metadata", "download": laion}
     workspace.write_config(config)
     (workspace.folder / "metadata").mkdir()
     target = workspace.folder / "results" / "laion" / "stats.json"
