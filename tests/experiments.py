@@ -24,7 +24,7 @@ def experiment_of(rows: list[Any], **fields: Any) -> Experiment:
     """The experiment of these rows, on the backbone and data set of config.yaml unless it says others."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     given = {"backbones": ["pocket"], "datasets": ["twemoji"], "scenarios": ["clean"], "goal": "FD-5", "seeds": [0], "rows": rows}
-    config = merged(config, {"backbones": {name: {"train": "twemoji"} for name in fields.get("backbones", [])}})
+    config = merged(config, {"backbones": {name: {"train": "twemoji", "like": "pocket"} for name in fields.get("backbones", [])}})
     return Experiment.from_config(config | {"experiments": {"ours": given | fields}}, "ours")
 
 

@@ -41,7 +41,7 @@ def figure(results: Results) -> Figure:
             axis.set_title(results.titled(place, title), fontsize=10)
             draw_panel(axis, results.at(place), metric, f"latency_ms_b{batch}", results.uncached(place))
             axis.set_xlabel(f"ms an image at batch {batch} (quartiles); rows of equal cost side by side")
-        line[-1].legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
+        line[-1].legend(*line[0].get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
     row, goal = results.rows.iloc[0], results.experiment.goal
     kept = f"; the quality to keep: {goal}" if goal else ""
     drawn.suptitle(f"{row.n_prompts:.0f} held-out prompts x {row.n_seeds:.0f} seeds, 95 % intervals{kept}", fontsize=11)

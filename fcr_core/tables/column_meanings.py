@@ -57,7 +57,7 @@ ENDINGS = {
 HEAD = """# What stands in the tables
 
 `{experiment}_table.csv` has one row a variation and at most 40 columns. `{experiment}_measurements.csv` has everything, a line a
-variation, `metric` and `statistic`: `kid_effnet` with the statistic `low` is what the table calls `kid_effnet_low`.
+variation, `metric` and `statistic`: `latent_mse_own` with the statistic `low` is what the table calls `latent_mse_own_low`.
 
 | column or metric | meaning |
 |---|---|

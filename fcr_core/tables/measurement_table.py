@@ -97,7 +97,7 @@ def with_holm(table: pd.DataFrame) -> pd.DataFrame:
 
 def read_measurement_table(file: Path) -> pd.DataFrame:
     """Every number as it was written, to the last bit."""
-    return pd.read_csv(file, float_precision="round_trip", keep_default_na=False, na_values=[""])
+    return pd.read_csv(file, keep_default_na=False, na_values=[""])
 
 
 def wide(table: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:

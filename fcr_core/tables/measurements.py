@@ -22,6 +22,7 @@ class Measurements:
 
     def __init__(self, table: pd.DataFrame) -> None:
         self.by_metric = dict(list(table.groupby("metric", sort=False)))
+        self._per_prompt: dict[str, pd.Series] = {}
 
     def __contains__(self, metric: str) -> bool:
         return metric in self.by_metric
@@ -31,7 +32,9 @@ class Measurements:
 
     def per_prompt(self, metric: str) -> pd.Series:
         """Mean over seeds of each prompt, in the order of the prompts."""
-        return self.by_metric[metric].groupby("prompt_id", sort=False)["value"].mean()
+        if metric not in self._per_prompt:
+            self._per_prompt[metric] = self.by_metric[metric].groupby("prompt_id", sort=False)["value"].mean()
+        return self._per_prompt[metric]
 
     def jackknifed(self, metric: str) -> Jackknifed:
         """Mean over seeds, or of the images of all seeds together, with each group of prompts left out in turn."""

@@ -64,4 +64,4 @@ class Results:
 
 def read_criteria(file: Path) -> pd.DataFrame:
     """Verdicts as written by `fcr_core.tables.verdicts.criteria_table`."""
-    return pd.read_csv(file, float_precision="round_trip").fillna({"metric": "", "against": ""})
+    return pd.read_csv(file).fillna({"metric": "", "against": ""})

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from fcr_core.experiment.rows import Variation
+from fcr_core.report.results import Results
+from fcr_core.tables.exp1 import exp1_table, read_rows
 from PIL import Image
 
 from fcr_core.data import load
@@ -16,11 +18,9 @@ from fcr_core.data.registry import CaptionedImage
 from fcr_core.jobs.files import write_json
 from fcr_core.jobs.job import run_record
 from fcr_core.report.page import render
-from fcr_core.report.results import Results
 from fcr_core.report.samples import LARGEST, ImagePool, png_of, real_strips
 from fcr_core.statistics.intervals import Interval
 from fcr_core.tables.criteria import EXP1, Compared
-from fcr_core.tables.exp1 import exp1_table, read_rows
 from fcr_core.tables.long_table import write_rows
 
 EMOJI = load("twemoji")[:2]

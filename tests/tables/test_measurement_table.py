@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,8 +36,13 @@ def measured() -> Measured:
     return Measured(EXPERIMENT, arms, cost(samplers, batches=COST["batches"]), real)
 
 
-def test_what_a_person_opens_has_at_most_40_columns_and_names_the_place(measured):
-    table = results_table(measured, wide(measurement_table(measured), EXPERIMENT))
+@pytest.fixture(scope="module")
+def table(measured) -> pd.DataFrame:
+    return measurement_table(measured)
+
+
+def test_what_a_person_opens_has_at_most_40_columns_and_names_the_place(measured, table):
+    table = results_table(measured, wide(table, EXPERIMENT))
     assert len(table.columns) <= AT_MOST and list(table["variation"]) == [row.name for row in EXPERIMENT.rows]
     assert table.loc[0, ["backbone", "dataset", "scenario", "role"]].tolist() == ["pocket", "twemoji", "clean", "plain"]
     assert table["machine"].unique().tolist() == ["a CPU"] and table[["n_images", "n_prompts", "n_seeds"]].iloc[0].tolist() == [
@@ -48,8 +55,7 @@ def test_what_a_person_opens_has_at_most_40_columns_and_names_the_place(measured
     assert {"feature_variance_d10", "speedup_b1_low", "speedup_b8_high", "peak_tensor_mb_b1"} <= set(table)
 
 
-def test_the_measurements_have_everything_and_survive_the_file_to_the_last_bit(measured, tmp_path):
-    table = measurement_table(measured)
+def test_the_measurements_have_everything_and_survive_the_file_to_the_last_bit(table, tmp_path):
     table.to_csv(tmp_path / "m.csv", index=False)
     pd.testing.assert_frame_equal(read_measurement_table(tmp_path / "m.csv"), table, check_exact=True, check_dtype=False)
     rows = wide(table, EXPERIMENT).set_index("variation")
@@ -62,16 +68,14 @@ def test_the_measurements_have_everything_and_survive_the_file_to_the_last_bit(m
     assert (rows["latent_mse_own_delta_p_holm"].dropna() >= rows["latent_mse_own_delta_p"].dropna()).all()
 
 
-def test_the_page_says_who_drew_what(measured):
-    text = page(measured, wide(measurement_table(measured), EXPERIMENT), criteria_table(measured))
+def test_the_page_says_who_drew_what(measured, table):
+    text = page(measured, wide(table, EXPERIMENT), criteria_table(measured))
     assert "Drawn by pocket on twemoji, clean. n = 16 images a row: 8 prompts x 2 seeds." in text
     assert "| *real images*" in text and "## Cost" in text and "criteria" not in text
 
 
 def written(experiment: Experiment, paths: Paths) -> None:
     """The files of an experiment that measures pairs and variance."""
-    from pathlib import Path
-
     for i, row in enumerate(experiment.rows):
         table = long(lines_of(i))
         per_image = table["metric"].isin(PAIRS)
@@ -93,8 +97,6 @@ def test_a_smaller_experiment_takes_its_own_seeds_and_first_prompts_of_a_shared_
 
 
 def test_sets_that_were_judged_with_more_images_are_refused(tmp_path):
-    from pathlib import Path
-
     ours = experiment_of(["uncached"], goal=None, seeds=[0], prompts=3, measures=["sets", "image_text"])
     paths = Paths(str(tmp_path))
     for file in paths.measurements(ours.rows[0], ours.measures, ["kid"]):
