@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "sampling": {"backbones", "caching", "data", "experiment", "jobs"},
     "training": {"backbones", "data", "jobs"},
     "finetuning": {"backbones", "caching", "data", "experiment", "sampling", "training", "unet"},
-    "tables": {"experiment", "jobs", "metrics", "statistics"},
+    "tables": {"experiment", "features", "jobs", "metrics", "statistics"},
     "figures": {"experiment", "tables"},
     "cards": {"backbones", "experiment", "metrics", "tables"},
     "report": {"data", "experiment", "statistics", "tables"},
