@@ -2,6 +2,7 @@ import base64
 import io
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from fcr_core.report.samples import LARGEST, ImagePool, png_of, real_strips
 from fcr_core.tables.long_table import write_rows
 from fcr_core.tables.measured import Measured
 from fcr_core.tables.measurement_table import measurement_table, wide
+from fcr_core.tables.mechanism import fit_table, mechanism_table
 from fcr_core.tables.results import Results
 from fcr_core.tables.verdicts import criteria_table
 
@@ -41,14 +43,19 @@ def written(path, side):
     return path
 
 
+def sampled(folder: Path) -> None:
+    """Write a folder of samples whose images are the two Twemoji."""
+    (folder / "images").mkdir(parents=True)
+    for prompt_id, record in zip(PROMPTS, EMOJI, strict=True):
+        record.image().save(folder / "images" / f"{prompt_id}.png")
+    pd.DataFrame({"prompt_id": PROMPTS.keys(), "prompt": PROMPTS.values()}).to_parquet(folder / "manifest.parquet")
+    write_json(folder / "run.json", run_record({}, time.time()))
+
+
 def write_row(row: Row, experiment: Experiment, paths: Paths) -> None:
     """A sampled row: two Twemoji as its images, random numbers as its measurements."""
-    samples, rng = Path(paths.samples(row.cell, 0)), np.random.default_rng(len(row.name))
-    (samples / "images").mkdir(parents=True)
-    for prompt_id, record in zip(PROMPTS, EMOJI, strict=True):
-        record.image().save(samples / "images" / f"{prompt_id}.png")
-    pd.DataFrame({"prompt_id": PROMPTS.keys(), "prompt": PROMPTS.values()}).to_parquet(samples / "manifest.parquet")
-    write_json(samples / "run.json", run_record({}, time.time()))
+    rng = np.random.default_rng(len(row.name))
+    sampled(Path(paths.samples(row.cell, 0)))
 
     def single(metrics: list[str]) -> list[dict]:
         return [{"metric": m, "seed": 0, "prompt_id": p, "value": rng.uniform(1, 2)} for m in metrics for p in PROMPTS]
@@ -122,6 +129,36 @@ def test_a_page_of_distances_alone_has_only_their_sections(tmp_path):
     page = render(evidence)
     sections = re.findall(r'<section id="(\w+)"', page)
     assert sections == ["verdicts", "samples", "extremes", "tables", "provenance"] and "Measured against" not in page
+
+
+def test_a_page_with_a_mechanism_shows_recipes_beside_the_control(tmp_path):
+    recipes = {"recipe": ["base", "control", "relative", "cosine"], "stride": [5, 10]}
+    asked = {"control": "control", "mechanism": {"sampler": "FD-10", "delta": 10}, "measures": ["pairs", "variance"]}
+    experiment, paths = experiment_of([recipes], goal=None, **asked), Paths(str(tmp_path))
+    for i, model in enumerate(experiment.models):
+        lines = [{"seed": 0, "prompt_id": p, "block": "mid", "delta": 10} for p in PROMPTS]
+        file = Path(paths.block_variance(model, "twemoji"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(lines).assign(mse=[1.0 + i, 2.0], relative=[0.5 + i * i, 0.5], norm=2.0).to_parquet(file)
+        if model.recipe:
+            Path(paths.fine_tune(model, 0)).mkdir(parents=True)
+            write_json(Path(paths.fine_tune(model, 0)) / "run.json", run_record({}, time.time()))
+    for cell in experiment.twins:
+        sampled(Path(paths.samples(cell, 0)))
+    evidence = evidence_of(experiment, tmp_path)
+    prepare([CaptionedImage(i, PROMPTS[i], i) for i in PROMPTS], Path(paths.data("twemoji", 64)).parent, "twemoji")
+    mechanism = mechanism_table(experiment, paths)
+    results = replace(evidence.results, mechanism=mechanism, fits=fit_table(experiment, mechanism, evidence.rows))
+    page = render(replace(evidence, results=results))
+    for said in (
+        "Recipes beside the control",
+        "<option>FD-5</option>",
+        "paired difference from control-FD-",
+        "R² = ",
+        "4 models sampled",
+    ):
+        assert said in page, said
+    assert page.count("<figure") == 3 and "<caption" not in page  # σ²_Δ, the grid and the fit; no verdicts
 
 
 def decoded(uri: str) -> bytes:
