@@ -121,6 +121,6 @@ def test_an_unknown_licence_goes_under_its_own_name(base, tmp_path):
 def test_numbers_come_with_n_and_intervals():
     row = {"n_images": 300, "n_prompts": 100, "n_seeds": 3, "kid_effnet": 0.02, "kid_effnet_low": 0.01, "kid_effnet_high": 0.03}
     row |= {f"feature_variance_d10{end}": 0.1 for end in ("", "_low", "_high")}
-    table = pd.DataFrame([{"variation": name} | row for name in ("a", "b", "c")])
-    text = numbers_of(table, pd.DataFrame({"metric": ["kid_effnet"], "value": [0.001]}), ["a", "c"])
-    assert "0.0200 [0.0100, 0.0300]" in text and "100 prompts x 3 seeds" in text and "| b" not in text
+    row |= {"backbone": "pocket", "dataset": "twemoji", "kid_effnet_real": 0.001}
+    text = numbers_of(pd.DataFrame([{"variation": name} | row for name in ("a", "b", "c")]), ["a", "c"])
+    assert "0.0200 [0.0100, 0.0300]" in text and "100 prompts x 3 seeds" in text and "| b" not in text and "0.0010" in text

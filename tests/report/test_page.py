@@ -31,16 +31,17 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def report(ran, browser) -> Path:
-    """The results folder whose page of Experiment 1 is open."""
-    browser.open(ran.folder / "results" / "report.html")
+    """Open the page of Experiment 1 in its results folder."""
+    browser.open(ran.folder / "results" / "exp1.html")
     return ran.folder / "results"
 
 
 @pytest.fixture(scope="module")
-def recipe_page(ran) -> Path:
-    result = ran.bash("snakemake --cores 2 results/recipe_report.html")
+def pages(ran) -> Path:
+    """Make the pages of the recipes and of the ablations too."""
+    result = ran.bash("snakemake --cores 2 results/recipes.html results/ablations.html")
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return ran.folder / "results" / "recipe_report.html"
+    return ran.folder / "results"
 
 
 def cell(browser, table: str, row: str, column: int):
@@ -52,7 +53,7 @@ def cell(browser, table: str, row: str, column: int):
 
 
 def test_it_is_one_small_file_that_fetches_nothing_and_logs_nothing(report, browser):
-    page = report / "report.html"
+    page = report / "exp1.html"
     assert page.stat().st_size < TEN_MB
     assert browser.console() == []
     urls = [url for url in browser.fetched() if not url.startswith("data:")]
@@ -93,8 +94,8 @@ def test_a_heading_sorts_its_table_by_click_and_by_key(report, browser):
 def test_the_slider_shows_the_uncached_twin_in_place_of_the_image(report, browser):
     row = next(r for r in browser.all("#samples tbody tr") if r.text.startswith("FD-3"))
     shown, slider = row.find_element("css selector", ".over"), browser.one("#wipe")
-    prompt = pd.read_parquet(report / "prompts/twemoji.parquet")["prompt_id"].iloc[0]
-    files = [report / f"samples/{name}/twemoji/clean/seed0/images/{prompt}.png" for name in ("FD-3", "uncached-6")]
+    prompt = pd.read_parquet(report / "prompts/twemoji/64/evaluated.parquet")["prompt_id"].iloc[0]
+    files = [report / f"samples/pocket/base/{name}/twemoji/clean/seed0/images/{prompt}.png" for name in ("FD-3", "uncached-6")]
 
     def distances() -> list[float]:
         seen = browser.picture_of(shown)
@@ -117,11 +118,12 @@ def test_hover_and_focus_say_what_a_number_comes_from(report, browser):
     told = tip.text
     assert "8 images: 8 prompts x 1 seed" in told
     files = re.findall(r"results/\S+", told)
-    assert files == ["results/metrics/kid/FD-3.parquet", "results/samples/FD-3/twemoji/clean/seed0"]
+    place = "pocket/base/FD-3/twemoji/clean"
+    assert files == [f"results/metrics/kid/{place}.parquet", f"results/samples/{place}/seed0"]
     assert all((report.parent / file).exists() for file in files)
     browser.script("arguments[0].focus()", kid)
     ActionChains(browser.driver).send_keys(Keys.ARROW_RIGHT).perform()
-    assert "results/metrics/frechet_pca/FD-3.parquet" in tip.text
+    assert f"results/metrics/frechet_pca/{place}.parquet" in tip.text
     assert browser.script("return document.activeElement.getAttribute('aria-describedby')") == "tip"
     ActionChains(browser.driver).send_keys(Keys.ESCAPE).perform()
     assert not tip.is_displayed()
@@ -132,12 +134,11 @@ def test_a_table_is_one_stop_of_the_tab_key(report, browser):
     assert tables and all(len(table.find_elements("css selector", 'td[tabindex="0"]')) == 1 for table in tables)
 
 
-@pytest.mark.parametrize("page", ["report", "recipe_page"])
-def test_every_figure_has_a_text_alternative(page, request, browser):
-    path = request.getfixturevalue(page)
-    browser.open(path if page == "recipe_page" else path / "report.html")
+@pytest.mark.parametrize(("name", "count"), [("exp1", 2), ("recipes", 2), ("ablations", 2)])
+def test_every_figure_has_a_text_alternative(pages, browser, name, count):
+    browser.open(pages / f"{name}.html")
     figures = browser.all("figure")
-    assert len(figures) == (4 if page == "recipe_page" else 2)
+    assert len(figures) == count
     for figure in figures:
         plot = figure.find_element("css selector", ".plot")
         sentence = browser.one("#" + plot.get_attribute("aria-labelledby"))
@@ -159,14 +160,14 @@ def test_another_metric_draws_another_figure(report, browser):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_never_scrolls_sideways(report, browser, width):
-    browser.open(report / "report.html", width=width, height=844)
+    browser.open(report / "exp1.html", width=width, height=844)
     assert browser.script("return document.documentElement.scrollWidth") <= width
 
 
 def test_a_dark_system_gets_a_dark_page_and_dark_figures(report, browser):
     look = "return [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('.ytitle')).fill]"
     light = browser.script(look)
-    browser.open(report / "report.html", scheme="dark")
+    browser.open(report / "exp1.html", scheme="dark")
     dark = browser.script(look)
     assert all(brightness(x) != brightness(y) for x, y in zip(light, dark, strict=True))
     assert brightness(light[0]) > brightness(dark[0]) and brightness(light[1]) < brightness(dark[1])
@@ -178,14 +179,27 @@ def brightness(colour: str) -> int:
     return sum(int(value) for value in re.findall(r"\d+", colour)[:3])
 
 
-def test_recipes_and_the_ablation_grid_have_a_page_of_their_own(recipe_page, browser):
-    browser.open(recipe_page)
-    assert browser.console() == [] and recipe_page.stat().st_size < TEN_MB
-    criteria = pd.read_csv(recipe_page.with_name("criteria.csv"))
+def test_every_judged_row_of_the_recipes_has_its_verdicts_on_their_page(pages, browser):
+    browser.open(pages / "recipes.html")
+    assert browser.console() == [] and (pages / "recipes.html").stat().st_size < TEN_MB
+    criteria = pd.read_csv(pages / "recipes_criteria.csv")
     assert len(browser.all("table.verdicts td strong")) == len(criteria)
     asked = criteria[criteria["asked"]]
     totals = asked.groupby("variation")["verdict"].value_counts().unstack(fill_value=0)
     most, total = totals.get("met", pd.Series([0])).max(), totals.sum(axis=1).max()
     headline = browser.one("h1").text
     assert f"all {total} criteria" in headline and (most == total or f"{most} met" in headline)
-    assert "control" in browser.one("#ablations-figure").text and "R² = " in browser.one("#mechanism-figure").text
+
+
+def test_a_page_shows_what_was_measured_and_has_no_section_for_the_rest(pages, browser):
+    """Ablations have a mechanism, but neither verdicts nor cost."""
+    browser.open(pages / "ablations.html")
+    assert browser.console() == [] and browser.one("h1").text.startswith("Ablations: ")
+    assert "control" in browser.one("#ablations-figure").text
+    assert not browser.all("#tradeoff") and not browser.all("table.verdicts") and browser.all("#samples td")
+
+
+def test_the_page_says_what_was_drawn_by_what(report, browser):
+    lead = browser.one(".lead").text
+    assert "pocket, 64 px; twemoji; clean: 8 images a row: 8 prompts x 1 seeds." in lead
+    assert "pocket, 64 px" in browser.one("#provenance").text

@@ -2,32 +2,37 @@ import base64
 import io
 import re
 import time
-from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from fcr_core.experiment.rows import Variation
-from fcr_core.report.results import Results
-from fcr_core.tables.exp1 import exp1_table, read_rows
 from PIL import Image
 
 from fcr_core.data import load
 from fcr_core.data.prepared import prepare
 from fcr_core.data.registry import CaptionedImage
+from fcr_core.experiment.paths import Paths
+from fcr_core.experiment.row import Row
 from fcr_core.jobs.files import write_json
 from fcr_core.jobs.job import run_record
+from fcr_core.report.evidence import Evidence
 from fcr_core.report.page import render
 from fcr_core.report.samples import LARGEST, ImagePool, png_of, real_strips
-from fcr_core.statistics.intervals import Interval
-from fcr_core.tables.criteria import EXP1, Compared
 from fcr_core.tables.long_table import write_rows
+from fcr_core.tables.measured import Measured
+from fcr_core.tables.measurement_table import measurement_table, wide
+from fcr_core.tables.results import Results
+from fcr_core.tables.verdicts import criteria_table
+
+from ..experiments import experiment_of, timings
 
 EMOJI = load("twemoji")[:2]
 PROMPTS = {"p0": "a cat", "p1": "a dog"}
-UNCACHED, GOAL = (Variation(name, None, name, "ddim", 50, stride) for name, stride in (("uncached-50", 1), ("FD-5", 5)))
-PER_PROMPT = ["lit_score", *(f"{metric}_{twin}" for metric in ("latent_mse", "st_lpips_alex") for twin in ("own", "base"))]
-PER_PROMPT += [f"{measure}_d{delta}" for measure in ("feature_variance", "feature_variance_relative") for delta in (1, 10)]
+EXPERIMENT = experiment_of(["uncached", {"stride": 5}], criteria="recipe", cost={"batches": [1], "repeats": 2})
+PER_PROMPT = [f"{metric}_{twin}" for metric in ("latent_mse", "st_lpips_alex") for twin in ("own", "base")]
+VARIANCES = [f"{measure}_d{delta}" for measure in ("feature_variance", "feature_variance_relative") for delta in (1, 10)]
+SETS, SIZES = ["frechet"], {"pocket": 64}
 
 
 def written(path, side):
@@ -35,53 +40,60 @@ def written(path, side):
     return path
 
 
-def row_of(folder, variation: Variation) -> dict:
-    """A sampled row of the page: two Twemoji as its images, random numbers as its measurements."""
-    samples, rng = folder / variation.name / "seed0", np.random.default_rng(variation.stride)
+def write_row(row: Row, paths: Paths) -> None:
+    """A sampled row: two Twemoji as its images, random numbers as its measurements."""
+    samples, rng = Path(paths.samples(row.cell, 0)), np.random.default_rng(len(row.name))
     (samples / "images").mkdir(parents=True)
     for prompt_id, record in zip(PROMPTS, EMOJI, strict=True):
         record.image().save(samples / "images" / f"{prompt_id}.png")
     pd.DataFrame({"prompt_id": PROMPTS.keys(), "prompt": PROMPTS.values()}).to_parquet(samples / "manifest.parquet")
     write_json(samples / "run.json", run_record({}, time.time()))
-    rows = [{"metric": m, "seed": 0, "prompt_id": p, "value": rng.uniform(1, 2)} for m in PER_PROMPT for p in PROMPTS]
-    rows += [{"metric": "frechet_effnet", "seed": 0, "group": g, "value": rng.uniform(1, 2)} for g in (-1, 0, 1)]
-    write_rows(samples / "measured.parquet", [{"prompt_id": "", "group": -1} | row for row in rows])
-    manifest = [str(samples / "manifest.parquet")]
-    return {"variation": asdict(variation), "files": [str(samples / "measured.parquet")], "samples": manifest, "weights": []}
+
+    def single(metrics: list[str]) -> list[dict]:
+        return [{"metric": m, "seed": 0, "prompt_id": p, "value": rng.uniform(1, 2)} for m in metrics for p in PROMPTS]
+
+    groups = [{"metric": "frechet_effnet", "seed": 0, "group": g, "value": rng.uniform(1, 2)} for g in (-1, 0, 1)]
+    kinds = [groups, single(["lit_score"]), single(PER_PROMPT), single(VARIANCES)]
+    for file, rows in zip(paths.measurements(row, EXPERIMENT.measures, SETS), kinds, strict=True):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        write_rows(Path(file), rows)
 
 
 @pytest.fixture
-def results(tmp_path) -> Results:
-    """Of two rows; what its data set is, each test says."""
-    rows = [row_of(tmp_path, variation) for variation in (UNCACHED, GOAL)]
-    rows = [row | {"twins": rows[0]["samples"]} for row in rows]
-    costs = {"encoder_passes": 1, "decoder_passes": 1, "unet_flops": 1.0, "seconds": 1.0, "seconds_per_image": 1.0}
-    clock = pd.DataFrame([{"sampler": row.name, "batch": 1, "repeat": r} | costs for row in (UNCACHED, GOAL) for r in (0, 1)])
-    clock["peak_tensor_bytes"] = 1e6
+def evidence(tmp_path) -> Evidence:
+    """Two rows; what their data set is, each test says."""
+    paths = Paths(str(tmp_path))
+    for row in EXPERIMENT.rows:
+        write_row(row, paths)
+    clock = timings({row.cell.sampler.name: 1.0 for row in EXPERIMENT.rows}, repeats=2)
     real = pd.DataFrame({"metric": ["frechet_effnet"], "value": [0.5]})
-    variations, measured = read_rows(rows)
-    table = exp1_table(variations.values(), measured, clock, real, GOAL, UNCACHED.name)
-    verdict = pd.DataFrame([{"variation": GOAL.name} | Compared(EXP1["memory"], Interval(0, 0, 0, 0, 0)).row()])
-    return Results(
-        "Two rows", GOAL.name, UNCACHED.name, rows, dict.fromkeys(variations, "base"), table, {"verdicts": verdict}, clock,
-        real, tmp_path / "set", {"table": "t", "efficiency": "e", "real": "r", "verdicts": "v"}, "make",
-    )  # fmt: skip
+    for file, table in ((paths.costs(EXPERIMENT)[0], clock), (paths.reals(EXPERIMENT, SIZES)[0], real)):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(file)
+    measured = Measured.read(EXPERIMENT, paths, SETS, SIZES)
+    rows = wide(measurement_table(measured), EXPERIMENT)
+    return Evidence(Results(EXPERIMENT, rows, criteria_table(measured)), measured, paths, SETS, SIZES)
 
 
-def test_the_page_shows_real_images_where_they_lie_at_the_size_of_the_set(results, tmp_path):
+@pytest.fixture
+def data(evidence) -> Path:
+    return Path(evidence.paths.data("twemoji", 64)).parent
+
+
+def test_the_page_shows_real_images_where_they_lie_at_the_size_of_the_set(evidence, data, tmp_path):
     files = [written(tmp_path / f"{prompt_id}.jpg", 80 + index) for index, prompt_id in enumerate(PROMPTS)]
     records = [CaptionedImage(i, prompt, i, path=file) for (i, prompt), file in zip(PROMPTS.items(), files, strict=True)]
-    prepare(records, results.data, "photographs", size=32)
-    page, pool = render(results), ImagePool()
+    prepare(records, data, "photographs", size=32)
+    page, pool = render(evidence), ImagePool()
     assert re.findall(r'alt="real: (.*?)"', page) == list(PROMPTS.values()) and all(str(file) in page for file in files)
-    real_strips(results, pool, PROMPTS)
+    real_strips(data, pool, PROMPTS)
     assert [Image.open(io.BytesIO(decoded(uri))).size for uri in pool.uris] == [(32, 32), (32, 32)]
     assert all(uri in page for uri in pool.uris)
 
 
-def test_the_page_of_a_set_without_images_shows_the_rows_alone(results):
-    prepare([CaptionedImage(i, PROMPTS[i], i) for i in PROMPTS], results.data, "prompts")
-    page = render(results)
+def test_the_page_of_a_set_without_images_shows_the_rows_alone(evidence, data):
+    prepare([CaptionedImage(i, PROMPTS[i], i) for i in PROMPTS], data, "prompts")
+    page = render(evidence)
     assert "real: " not in page and re.findall(r'alt="FD-5: (.*?)"', page)[:2] == list(PROMPTS.values())
 
 
