@@ -12,6 +12,7 @@ from PIL import Image
 from fcr_core.data import load
 from fcr_core.data.prepared import prepare
 from fcr_core.data.registry import CaptionedImage
+from fcr_core.experiment.experiment import Experiment
 from fcr_core.experiment.paths import Paths
 from fcr_core.experiment.row import Row
 from fcr_core.jobs.files import write_json
@@ -40,7 +41,7 @@ def written(path, side):
     return path
 
 
-def write_row(row: Row, paths: Paths) -> None:
+def write_row(row: Row, experiment: Experiment, paths: Paths) -> None:
     """A sampled row: two Twemoji as its images, random numbers as its measurements."""
     samples, rng = Path(paths.samples(row.cell, 0)), np.random.default_rng(len(row.name))
     (samples / "images").mkdir(parents=True)
@@ -53,26 +54,32 @@ def write_row(row: Row, paths: Paths) -> None:
         return [{"metric": m, "seed": 0, "prompt_id": p, "value": rng.uniform(1, 2)} for m in metrics for p in PROMPTS]
 
     groups = [{"metric": "frechet_effnet", "seed": 0, "group": g, "value": rng.uniform(1, 2)} for g in (-1, 0, 1)]
-    kinds = [groups, single(["lit_score"]), single(PER_PROMPT), single(VARIANCES)]
-    for file, rows in zip(paths.measurements(row, EXPERIMENT.measures, SETS), kinds, strict=True):
+    kinds = {"sets": groups, "image_text": single(["lit_score"]), "pairs": single(PER_PROMPT), "variance": single(VARIANCES)}
+    measured = [lines for kind, lines in kinds.items() if kind in experiment.measures]
+    for file, lines in zip(paths.measurements(row, experiment.measures, SETS), measured, strict=True):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-        write_rows(Path(file), rows)
+        write_rows(Path(file), lines)
+
+
+def evidence_of(experiment: Experiment, folder: Path) -> Evidence:
+    """Everything of an experiment; what its data sets are, each test says."""
+    paths = Paths(str(folder))
+    for row in experiment.rows:
+        write_row(row, experiment, paths)
+    clock = timings({row.cell.sampler.name: 1.0 for row in experiment.rows}, repeats=2)
+    real = pd.DataFrame({"metric": ["frechet_effnet"], "value": [0.5]})
+    tables = dict.fromkeys(paths.costs(experiment), clock) | dict.fromkeys(paths.reals(experiment, SIZES), real)
+    for file, table in tables.items():
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(file)
+    measured = Measured.read(experiment, paths, SETS, SIZES)
+    rows = wide(measurement_table(measured), experiment)
+    return Evidence(Results(experiment, rows, criteria_table(measured)), measured, paths, SETS, SIZES)
 
 
 @pytest.fixture
 def evidence(tmp_path) -> Evidence:
-    """Two rows; what their data set is, each test says."""
-    paths = Paths(str(tmp_path))
-    for row in EXPERIMENT.rows:
-        write_row(row, paths)
-    clock = timings({row.cell.sampler.name: 1.0 for row in EXPERIMENT.rows}, repeats=2)
-    real = pd.DataFrame({"metric": ["frechet_effnet"], "value": [0.5]})
-    for file, table in ((paths.costs(EXPERIMENT)[0], clock), (paths.reals(EXPERIMENT, SIZES)[0], real)):
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        table.to_parquet(file)
-    measured = Measured.read(EXPERIMENT, paths, SETS, SIZES)
-    rows = wide(measurement_table(measured), EXPERIMENT)
-    return Evidence(Results(EXPERIMENT, rows, criteria_table(measured)), measured, paths, SETS, SIZES)
+    return evidence_of(EXPERIMENT, tmp_path)
 
 
 @pytest.fixture
@@ -95,6 +102,26 @@ def test_the_page_of_a_set_without_images_shows_the_rows_alone(evidence, data):
     prepare([CaptionedImage(i, PROMPTS[i], i) for i in PROMPTS], data, "prompts")
     page = render(evidence)
     assert "real: " not in page and re.findall(r'alt="FD-5: (.*?)"', page)[:2] == list(PROMPTS.values())
+
+
+def test_each_place_has_samples_and_figures_of_its_own(tmp_path):
+    both = experiment_of(["uncached", {"stride": 5}], datasets=["twemoji", "noto"], cost={"batches": [1], "repeats": 2})
+    evidence = evidence_of(both, tmp_path)
+    for dataset in ("twemoji", "noto"):
+        prepare([CaptionedImage(i, PROMPTS[i], i) for i in PROMPTS], Path(evidence.paths.data(dataset, 64)).parent, dataset)
+    page = render(evidence)
+    for place in ("pocket on twemoji, clean", "pocket on noto, clean"):
+        assert f"<h3>{place}</h3>" in page and f"<option>{place}</option>" in page
+    assert "FD-5 on noto" in page and "data sets</dt><dd>twemoji, noto" in page
+
+
+def test_a_page_of_distances_alone_has_only_their_sections(tmp_path):
+    pairs = experiment_of(["uncached", {"stride": 5}], goal=None, measures=["pairs"])
+    evidence = evidence_of(pairs, tmp_path)
+    prepare([CaptionedImage(i, PROMPTS[i], i) for i in PROMPTS], Path(evidence.paths.data("twemoji", 64)).parent, "twemoji")
+    page = render(evidence)
+    sections = re.findall(r'<section id="(\w+)"', page)
+    assert sections == ["verdicts", "samples", "extremes", "tables", "provenance"] and "Measured against" not in page
 
 
 def decoded(uri: str) -> bytes:
