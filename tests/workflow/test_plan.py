@@ -44,7 +44,7 @@ def test_it_says_hours_money_disk_memory_and_the_critical_path(planned):
     assert exp1["gpu_hours"] == 0 < exp1["cpu_hours"] and exp1["dollars"] == 0
     assert exp1["critical_path"][0].startswith("prepare_data") and "table (exp1)" in exp1["critical_path"]
     assert exp1["written"]["weights"] == 2 * 4 * 4_583_396  # two fine-tunes of the pocket UNet
-    assert any(name.startswith("fine-tune FCR(0.10), batch 4") for name in numbers["memory"])
+    assert any(name.startswith("pocket: fine-tune ") and ", batch 4" in name for name in numbers["memory"])
     for said in ("| sample ", "cost: GPU 0 s", "disk: ", "critical path:", "Peak memory"):
         assert said in text, said
 
