@@ -3,13 +3,14 @@
 
 SHARD = config["sampling"].get("shard")
 SAMPLES = PATHS.samples("{cell}", "{seed}")
-# Drawn with all seeds in one job, or a job a seed.
+# Drawn in shards, with all seeds in one job, or a job a seed.
+SHARDED = [path for path, drawing in DRAWINGS.items() if SHARD and drawing.prompts > SHARD]
 TOGETHER = [
     path
     for path, drawing in DRAWINGS.items()
-    if config["sampling"]["seeds_together"] and not SHARD and list(drawing.seeds) == SEEDS
+    if config["sampling"]["seeds_together"] and path not in SHARDED and list(drawing.seeds) == SEEDS
 ]
-APART = DRAWINGS.keys() - TOGETHER
+APART = DRAWINGS.keys() - {*SHARDED, *TOGETHER}
 
 
 def key_steps_of(cell):
@@ -122,8 +123,6 @@ use rule sample as sample_seed with:
 # With config key sampling.shard a job draws so many prompts, and the folder that others read is put together from them.
 if SHARD:
 
-    ruleorder: merge_samples > sample_seed
-
     use rule sample as sample_shard with:
         output:
             # The images get a second name in the merged folder, so what is removed here is latents and manifest.
@@ -131,7 +130,7 @@ if SHARD:
         log:
             "logs/sample_shard/{cell}/seed{seed}_{start}.log",
         wildcard_constraints:
-            cell=one_of(APART),
+            cell=one_of(SHARDED),
         params:
             seeds=lambda wildcards: wildcards.seed,
             start=lambda wildcards: wildcards.start,
@@ -150,6 +149,8 @@ if SHARD:
             images=IMAGES_KEPT(directory(f"{SAMPLES}/images")),
         log:
             "logs/merge_samples/{cell}/seed{seed}.log",
+        wildcard_constraints:
+            cell=one_of(SHARDED),
         conda:
             ENV
         params:

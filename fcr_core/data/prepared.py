@@ -64,7 +64,7 @@ def balanced(table: pd.DataFrame, count: int) -> pd.DataFrame:
     Raises `ValueError` when the table has fewer rows.
     """
     if len(table) < count:
-        raise ValueError(f"config key train_images = {count}: the training split has only {len(table)} images")
+        raise ValueError(f"config key datasets.….train_images = {count}: the training split has only {len(table)} images")
     order = hashed(table["prompt_id"])
     rank = order.groupby(table["concept"]).rank()
     chosen = pd.DataFrame({"rank": rank, "order": order}).sort_values(["rank", "order"]).index[:count]

@@ -209,7 +209,7 @@ def pretraining(rule: str) -> Callable[[PlannedRun, Wildcards], JobCost]:
 
 SECONDS_LONG = (
     "backbone_card", "build_report", "cost_table", "explain_columns", "export_model", "mechanism_tables", "merge_samples",
-    "plot_figure", "prepare_data", "select_prompts", "select_search_prompts", "table", "train_lit",
+    "plot_figure", "plot_samples", "prepare_data", "select_prompts", "select_search_prompts", "table", "train_lit",
 )  # fmt: skip
 COSTS: dict[str, Callable[[PlannedRun, Wildcards], JobCost]] = {
     **dict.fromkeys(SECONDS_LONG, imports_alone),

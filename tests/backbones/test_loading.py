@@ -1,5 +1,6 @@
 """Every kind of backbone from a folder as the hub has it: it loads, fine-tunes a step, samples from the cache, is measured."""
 
+import json
 import re
 from types import SimpleNamespace
 
@@ -22,7 +23,7 @@ from fcr_core.finetuning.weighted_loss import FineTuneLoss, trained_parts
 from fcr_core.sampling.samples import initial_noise, latent_shape, sample_latents, sample_to_folder, sampling_inputs
 from fcr_core.training.loop import TrainingRun
 from fcr_core.training.training_set import EncodedSet, StreamedSet, encode_training_set
-from workflow_scripts import encode_data, finetune, measure_efficiency, measure_variance, sample
+from workflow_scripts import encode_data, finetune, measure_cost, measure_variance, sample
 
 from ..random_pipelines import TINY_UNET, write_lora, write_motion_adapter, write_pipeline
 from ..samplers import sampler as a_sampler
@@ -139,14 +140,21 @@ def test_a_clip_is_one_animated_picture_with_all_its_frames(locations, data, tmp
 @pytest.mark.parametrize("task", TASKS)
 def test_cost_and_feature_variance_are_measured(locations, data, tmp_path, task):
     shared = {"pipeline": locations(task), "prompts": data / "prompts.parquet"}
-    samplers = {
-        name: {"scheduler": SCHEDULERS.get(task, "ddim"), "steps": 4, "stride": s} for name, s in (("plain", 1), ("FD", 4))
-    }
-    cost = {"keys": {}, "samplers": samplers, "guidance": 3.0, "batches": [1], "repeats": 2, "size": None, "device": "cpu"}
-    measure_efficiency.work(SimpleNamespace(**shared, **cost, out=tmp_path / "cost.parquet"))
+    scheduler = SCHEDULERS.get(task, "ddim")
+    plain, cached = samplers = [a_sampler(scheduler, 4), a_sampler(scheduler, 4, stride=4)]
+    cost = {"keys": [], "samplers": [s.json for s in samplers], "batches": [1], "repeats": 2, "size": None, "device": "cpu"}
+    measure_cost.work(SimpleNamespace(**shared, **cost, out=tmp_path / "cost.parquet"))
     table = pd.read_parquet(tmp_path / "cost.parquet").groupby("sampler").first()
-    assert (table["peak_tensor_bytes"] > 0).all() and table.loc["FD", "unet_flops"] < table.loc["plain", "unet_flops"]
-    variance = {"unets": [], "data": data, "count": 3, "deltas": [1, 10], "seeds": [0], "device": "cpu"}
+    assert (table["peak_tensor_bytes"] > 0).all() and table.loc[cached.name, "unet_flops"] < table.loc[plain.name, "unet_flops"]
+    variance = {
+        "unets": [],
+        "data": data,
+        "count": 3,
+        "deltas": [1, 10],
+        "seeds": [0],
+        "device": "cpu",
+        "blocks": tmp_path / "blocks.parquet",
+    }
     measure_variance.work(SimpleNamespace(**shared, **variance, out=tmp_path / "variance.parquet"))
     rows = pd.read_parquet(tmp_path / "variance.parquet")
     assert len(rows) == 3 * 2 * 2 and rows["value"].gt(0).all()
@@ -159,10 +167,11 @@ def test_the_scripts_go_from_data_to_samples_of_a_fine_tuned_model(locations, da
     encode_data.work(encode_data.make_parser().parse_args(encoding.split()))
     training = f"--pipeline {location} --train-set {train_set} --steps 2 --batch 2 --lr 1e-5 --seed 0 --out {tmp_path / 'tuned'}"
     finetune.work(finetune.make_parser("").parse_args([*training.split(), "--recipe", '{"lam": 0.1}']))
-    sampling = f"--pipeline {location} --unet {tmp_path / 'tuned' / 'unet'} --prompts {data / 'prompts.parquet'} --count 3"
-    sampling += f" --guidance 3 --seed 0 --out {drawn}" + (f" --data {data}" if task == "inpaint" else "")
-    fields = '{"scheduler": "ddim", "steps": 10, "stride": 10}'
+    sampling = f"--pipeline {location} --unets {tmp_path / 'tuned' / 'unet'} --prompts {data / 'prompts.parquet'} --count 3"
+    sampling += f" --seeds 0 --out {drawn}" + (f" --data {data}" if task == "inpaint" else "")
+    fields = json.dumps(a_sampler("ddim", 10, stride=10).json)
     sample.work(sample.make_parser().parse_args([*sampling.split(), "--sampler", fields]))
+    drawn /= "seed0"
     ids = pd.read_parquet(drawn / "manifest.parquet")["prompt_id"].tolist()
     assert ids == pd.read_parquet(data / "prompts.parquet")["prompt_id"].tolist()[:3]
     assert (

@@ -428,7 +428,7 @@ def test_unsupported_input_is_refused_in_words():
     pipe = make_pipe()
     for options, words in (
         ({}, "either key steps or a stride"),
-        ({"keys": Plan(KeySteps.uniform(2)), "cut": 1}, "the Plan already sets cut"),
+        ({"keys": Plan(KeySteps.uniform(2)), "cut": 1}, "a Plan says cut itself: give it there"),
         ({"stride": 2, "cut": 2}, "cut 2: UNet2DConditionModel has the up blocks 0 to 1"),
         ({"stride": 2, "reuse": "quadratic"}, "reuse must be"),
         ({"stride": 2, "nodes": 0}, "nodes must be at least 1"),

@@ -302,7 +302,7 @@ def test_another_folder_or_tar_than_a_webdataset_is_refused_by_name(tmp_path):
 
 @pytest.mark.parametrize("name", ["laion", "webdataset", "image_folder", "coco", "flickr30k", "artbench", "partiprompts"])
 def test_a_missing_source_names_the_config_key(tmp_path, name):
-    with pytest.raises(ValueError, match=rf"needs the config key data\.sources\.{name}"):
+    with pytest.raises(ValueError, match=rf"needs the config key datasets\.{name}\.source:"):
         load(name)
-    with pytest.raises(ValueError, match=rf"config key data\.sources\.{name} = {tmp_path}/no: no such file or folder"):
+    with pytest.raises(ValueError, match=rf"config key datasets\.{name}\.source = {tmp_path}/no: no such file or folder"):
         load(name, source=tmp_path / "no")

@@ -76,7 +76,7 @@ def test_images_that_are_not_copied_are_cropped_when_they_are_read(tmp_path):
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["prompts.parquet"]
     with pytest.raises(ValueError, match="1 of 2 prompts have no image, the first is none"):
         images_of(tmp_path / "set", ["wide", "none"])
-    with pytest.raises(ValueError, match=r"config key data\.size: mine has images"):
+    with pytest.raises(ValueError, match=r"mine has images of its own sizes: say to what side"):
         prepare(records, tmp_path / "set", "mine")
 
 
@@ -87,7 +87,7 @@ def test_part_of_a_training_split_has_as_many_images_of_each_concept():
     assert set(part["prompt_id"]) < set(balanced(table, 9)["prompt_id"])
     # When the dogs are used up the rest are cats.
     assert balanced(table, 25)["concept"].value_counts().to_dict() == {"cat": 15, "dog": 10}
-    with pytest.raises(ValueError, match=r"config key data\.train_images = 31: the training split has only 30"):
+    with pytest.raises(ValueError, match=r"config key datasets\.….train_images = 31: the training split has only 30"):
         balanced(table, 31)
 
 

@@ -180,10 +180,10 @@ def test_samples_are_bit_identical_with_and_without_the_server_and_the_log_says_
     prompts = tmp_path / "prompts.parquet"
     write = "import pandas as pd; pd.DataFrame({'prompt_id': ['a', 'b'], 'prompt': ['a cat', 'a red car']}).to_parquet"
     subprocess.run([sys.executable, "-c", f"{write}({str(prompts)!r})"], check=True)
-    sampler = '{"scheduler": "ddim", "steps": 4, "stride": 2}'
+    sampler = '{"name": "FD-2", "scheduler": "ddim", "steps": 4, "guidance": 3.0, "plan": {"stride": 2}}'
     found = {}
     for address in ("", server.address):
-        fixed = ["--pipeline", "models/pocket", "--count", "2", "--guidance", "3", "--seed", "0"]
+        fixed = ["--pipeline", "models/pocket", "--count", "2", "--seeds", "0"]
         result = subprocess.run(
             [sys.executable, "-m", "fcr_core.jobs.client", "sample", *fixed,
              "--prompts", str(prompts), "--sampler", sampler, "--out", str(tmp_path / "out")],

@@ -30,7 +30,7 @@ def planned(tmp_path_factory):
 
 def test_it_plans_the_jobs_that_snakemake_would_run(planned):
     options = ("--configfile", SMOKE, "--forceall", "-n", "--cores", "1", "--quiet", "rules", "--nolock")
-    result = run("snakemake", *options, "--", "results/exp1_table.csv")
+    result = run("snakemake", *options, "--", "exp1")
     assert result.returncode == 0, result.stdout + result.stderr
     stats = (result.stdout + result.stderr).split("Job stats:")[-1]
     wanted = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", stats, flags=re.MULTILINE)}
@@ -42,9 +42,9 @@ def test_it_says_hours_money_disk_memory_and_the_critical_path(planned):
     text, numbers = planned
     exp1 = numbers["exp1"]
     assert exp1["gpu_hours"] == 0 < exp1["cpu_hours"] and exp1["dollars"] == 0
-    assert exp1["critical_path"][0].startswith("prepare_data") and exp1["critical_path"][-1] == "table (exp1)"
+    assert exp1["critical_path"][0].startswith("prepare_data") and "table (exp1)" in exp1["critical_path"]
     assert exp1["written"]["weights"] == 2 * 4 * 4_583_396  # two fine-tunes of the pocket UNet
-    assert any(name.startswith("fine-tune FCR(0.10), batch 4") for name in numbers["memory"])
+    assert any(name.startswith("pocket: fine-tune ") and ", batch 4" in name for name in numbers["memory"])
     for said in ("| sample ", "cost: GPU 0 s", "disk: ", "critical path:", "Peak memory"):
         assert said in text, said
 
@@ -59,7 +59,7 @@ def test_sources_that_are_not_here_are_named_and_taken_for_granted(tmp_path):
 
 def test_on_gpus_whatever_holds_one_computes_on_it_and_nothing_else_does(tmp_path):
     (tmp_path / "cuda.yaml").write_text("device: cuda")
-    dag = build_dag({"results/exp1_table.csv", "results/recipe_table.csv"}, [SMOKE, str(tmp_path / "cuda.yaml")])
+    dag = build_dag({"exp1", "recipes"}, [str(tmp_path / "cuda.yaml")])
     holding = {job.rule.name for job in dag.jobs if job.resources.get("gpu")}
     computing = {job.rule.name for job in dag.jobs if re.search("--device[ =]cuda", job.shellcmd or "")}
     assert holding == computing >= {"encode_data", "finetune", "sample", "sample_features", "measure_variance"}
@@ -67,7 +67,7 @@ def test_on_gpus_whatever_holds_one_computes_on_it_and_nothing_else_does(tmp_pat
 
 def test_a_wrong_configuration_ends_in_one_line(tmp_path):
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("finetune: {lambdas: [-1]}")
+    wrong.write_text("finetune: {lr: -1}")
     result = run("workflow_scripts.plan", str(wrong))
     assert result.returncode != 0 and "Traceback" not in result.stderr
-    assert "config key finetune.lambdas[0] = -1: must be at least 0" in result.stderr
+    assert "config key finetune.lr = -1: must be above 0" in result.stderr

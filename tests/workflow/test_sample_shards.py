@@ -14,6 +14,7 @@ import pytest
 from workflow_scripts import merge_samples, sample
 
 from ..random_pipelines import write_pipeline
+from ..samplers import sampler
 from ..workspace import ROOT, contents
 
 pytestmark = pytest.mark.slow
@@ -29,8 +30,8 @@ def drawn(tmp_path_factory):
     prompts = pd.DataFrame({"prompt_id": [f"p{i}" for i in range(COUNT)], "prompt": [f"a cat {i}" for i in range(COUNT)]})
     prompts.to_parquet(root / "prompts.parquet")
     shared = [
-        f"--pipeline={pipeline}", f"--prompts={root / 'prompts.parquet'}", "--guidance=3", "--seed=0", "--batch=1",
-        f"--sampler={json.dumps({'scheduler': 'ddim', 'steps': 15, 'stride': 5})}",
+        f"--pipeline={pipeline}", f"--prompts={root / 'prompts.parquet'}", "--seeds", "0", "--batch=1",
+        f"--sampler={json.dumps(sampler('ddim', 15, stride=5).json)}",
     ]  # fmt: skip
 
     def arguments(start: int, count: int, name: str) -> list[str]:
@@ -56,13 +57,13 @@ def test_three_shards_one_killed_twice_are_one_job_byte_for_byte(drawn):
         mine = arguments(start, min(SHARD, COUNT - start), f"shards/{start}")
         if start == STARTS[1]:
             for batches in (1, 2):
-                kill_after(batches, mine, root / "shards" / f".{start}.partial")
-                assert not (root / "shards" / str(start)).exists()
+                kill_after(batches, mine, root / "shards" / str(start) / ".seed0.partial")
+                assert not (root / "shards" / str(start) / "seed0").exists()
         sample.work(parse(mine))
-    shards = [str(root / "shards" / str(start)) for start in STARTS]
+    shards = [str(root / "shards" / str(start) / "seed0") for start in STARTS]
     merge_samples.work(merge_samples.make_parser().parse_args(["--shards", *shards, f"--out={root / 'merged'}"]))
-    whole = contents(root / "whole", without="run.json")
+    whole = contents(root / "whole" / "seed0", without="run.json")
     assert len(whole) == COUNT + 2 and contents(root / "merged", without="run.json") == whole
     assert np.load(root / "merged" / "latents.npy").shape == (COUNT, 4, 8, 8)
-    records = [json.loads((root / name / "run.json").read_text()) for name in ("whole", "merged")]
+    records = [json.loads((root / name / "run.json").read_text()) for name in ("whole/seed0", "merged")]
     assert records[0]["settings"] == records[1]["settings"] and records[1]["shards"] == 3
