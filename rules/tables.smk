@@ -24,7 +24,7 @@ def json_of(wildcards):
 
 
 def tables_of(experiment):
-    """What figures and pages are drawn from."""
+    """List the files that figures and pages are drawn from."""
     kinds = ["measurements.csv", "criteria.csv", *([MECHANISM, FIT] if experiment.mechanism else [])]
     return [PATHS.table(experiment, kind) for kind in kinds]
 

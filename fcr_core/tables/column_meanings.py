@@ -1,4 +1,4 @@
-"""What each column of a table and each statistic of the measurements means, in a line: results/README.md."""
+"""Meanings of the columns of tables and of the statistics of measurements, a line each: results/README.md."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def read_measurements(experiment: Experiment, paths: Paths, sets: Iterable[str])
 
 
 def read_row(row: Row, experiment: Experiment, paths: Paths, sets: list[str]) -> pd.DataFrame:
-    """What was measured of a row's cell, as much of it as the experiment asks for: another may have drawn more of the cell.
+    """Read a row's measurements, as much of its cell as the experiment asks for: another may have drawn more of it.
 
     Raises `ValueError` where the cell was judged as a set with more seeds or prompts: the sets that are asked for were not.
     """

@@ -1,4 +1,4 @@
-"""Which of a table's metrics carry its criteria of quality: one Fréchet distance, one KID and one image-text score."""
+"""The metrics that carry the criteria of quality: one Fréchet distance, one KID and one image-text score."""
 
 from __future__ import annotations
 

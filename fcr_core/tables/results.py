@@ -17,7 +17,7 @@ from fcr_core.tables.places import Place, by_place
 
 @dataclass(frozen=True)
 class Results:
-    """What was found.
+    """The tables of one experiment.
 
     Args:
         rows: one line a row, with every measurement as a column (`fcr_core.tables.measurement_table.wide`).

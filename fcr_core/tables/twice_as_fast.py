@@ -1,4 +1,4 @@
-"""Which ways of sampling are at least twice as fast as the goal and, by every distance, as close to the uncached output?"""
+"""Verdicts on every way of sampling: at least twice as fast as the goal and, by every distance, as close to the uncached output?"""
 
 from __future__ import annotations
 

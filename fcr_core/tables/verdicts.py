@@ -16,7 +16,7 @@ from fcr_core.tables.measured import Measured
 
 @dataclass(frozen=True)
 class Criteria:
-    """Which rows are judged, and by what: `verdicts` takes the row, its goal and everything that was measured."""
+    """A choice of rows, and the criteria that they are judged by: `verdicts` takes the row, its goal and everything that was measured."""
 
     title: str
     is_judged: Callable[[Row], bool]

@@ -30,7 +30,7 @@ def test_statistics_of_the_measurements_are_explained_as_the_columns_that_they_w
 
 
 def test_every_column_of_a_table_is_explained():
-    """Of all that tables are made of, by the names in the code."""
+    """Takes the names of all that tables are made of from the code."""
     page(
         [
             *NAMES,
