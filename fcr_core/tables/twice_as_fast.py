@@ -1,4 +1,4 @@
-"""Verdicts on every way of sampling: at least twice as fast as the goal and, by every distance, as close to the uncached output?"""
+"""Verdicts on ways of sampling: at least twice as fast as the goal, and as close to the uncached output by every distance?"""
 
 from __future__ import annotations
 

@@ -16,26 +16,45 @@ from fcr_core.tables.measured import Measured
 
 @dataclass(frozen=True)
 class Criteria:
-    """A choice of rows, and the criteria that they are judged by: `verdicts` takes the row, its goal and everything that was measured."""
+    """A choice of rows, and the criteria that they are judged by.
+
+    Args:
+        title: for people.
+        is_judged: says of a row if it is judged.
+        verdicts: takes the row, its goal and everything that was measured.
+        needs: what an experiment has to measure: `cost`, or an entry of `measures`.
+    """
 
     title: str
     is_judged: Callable[[Row], bool]
     verdicts: Callable[[Row, Row, Measured], Iterator[Compared]]
+    needs: tuple[str, ...]
 
 
 CRITERIA = {
-    "plan": Criteria("The plan's criteria", plan_verdicts.is_judged, plan_verdicts.verdicts),
-    "recipe": Criteria("What a recipe has to meet", recipe_verdicts.is_judged, recipe_verdicts.verdicts),
-    "twice_as_fast": Criteria("Twice as fast, and as close", twice_as_fast.is_judged, twice_as_fast.verdicts),
+    "plan": Criteria(
+        "The plan's criteria", plan_verdicts.is_judged, plan_verdicts.verdicts, ("cost", "sets", "image_text", "variance")
+    ),
+    "recipe": Criteria(
+        "What a recipe has to meet", recipe_verdicts.is_judged, recipe_verdicts.verdicts, ("cost", "sets", "image_text", "pairs")
+    ),
+    "twice_as_fast": Criteria("Twice as fast, and as close", twice_as_fast.is_judged, twice_as_fast.verdicts, ("cost", "pairs")),
 }
 
 
 def criteria_table(measured: Measured) -> pd.DataFrame:
-    """One line a judged row and criterion; none if the experiment has no criteria, or a row no goal."""
-    criteria = CRITERIA.get(measured.experiment.criteria or "")
+    """One line a judged row and criterion; none if the experiment has no criteria, or a row no goal.
+
+    Raises `ValueError` if the experiment does not measure what its criteria need.
+    """
+    experiment = measured.experiment
+    criteria = CRITERIA[experiment.criteria] if experiment.criteria else None
+    given = {*experiment.measures, *(["cost"] if measured.costs else [])}
+    if criteria and (missing := [need for need in criteria.needs if need not in given]):
+        raise ValueError(f"experiments.{experiment.name}.criteria = {experiment.criteria}: needs {', '.join(missing)}")
     lines = [
         {"variation": row.name} | compared.row()
-        for row in measured.experiment.rows
+        for row in experiment.rows
         if criteria and criteria.is_judged(row) and (goal := measured.goal_of(row))
         for compared in criteria.verdicts(row, goal, measured)
     ]
