@@ -26,6 +26,22 @@ def trained(wildcards):
     return PATHS.weights(drawn(wildcards).cell.model, seeds)
 
 
+# One function: Snakemake asks each function of a rule several times a job, which is most of the time that a large DAG takes.
+def sampling_arguments(wildcards, input):
+    """The arguments of a job that follow from its cell alone."""
+    cell, backbone = drawn(wildcards).cell, backbone_of(wildcards)
+    return [
+        f"--pipeline={backbone.location}",
+        *replacing_argument(cell.model, input.get("weights", [])),
+        *[f"--keys={file}" for file in input.get("key_steps", [])],
+        *[f"--data={folder}" for folder in folders_of(input.get("pictures", []))],
+        f"--sampler={json.dumps(cell.sampler.json)}",
+        f"--scenario={SCENARIOS[cell.setting.scenario].json}",
+        f"--prefix={backbone.prompt_prefix}",
+        f"--noise={DATASETS[cell.setting.dataset].noise_id}",
+    ]
+
+
 rule search_key_steps:
     input:
         lambda wildcards: trajectories(wildcards.backbone, backbone_of(wildcards).search, "key_search"),
@@ -84,14 +100,7 @@ rule sample:
         code=script("sample"),
         versions=VERSIONS,
         weights=weights,
-        pipeline=pipeline,
-        trained=lambda wildcards, input: replacing_argument(drawn(wildcards).cell.model, input.get("weights", [])),
-        key_steps=lambda wildcards, input: [f"--keys={file}" for file in input.get("key_steps", [])],
-        pictures=lambda wildcards, input: [f"--data={folder}" for folder in folders_of(input.get("pictures", []))],
-        sampler=lambda wildcards: json.dumps(drawn(wildcards).cell.sampler.json),
-        scenario=lambda wildcards: SCENARIOS[drawn(wildcards).cell.setting.scenario].json,
-        prefix=lambda wildcards: backbone_of(wildcards).prompt_prefix,
-        noise=lambda wildcards: DATASETS[drawn(wildcards).cell.setting.dataset].noise_id,
+        arguments=sampling_arguments,
         seeds=SEEDS,
         start=0,
         n_prompts=lambda wildcards: drawn(wildcards).prompts,
@@ -100,9 +109,8 @@ rule sample:
     message:
         "Sample {wildcards.cell}"
     shell:
-        "{RUN} sample --pipeline {params.pipeline:q} {params.trained:q} {params.pictures:q} --prompts {input.prompts:q}"
-        " --start {params.start} --count {params.n_prompts} --sampler {params.sampler:q} {params.key_steps:q}"
-        " --scenario {params.scenario:q} --prefix={params.prefix:q} --noise={params.noise:q} --seeds {params.seeds}"
+        "{RUN} sample {params.arguments:q} --prompts {input.prompts:q} --start {params.start} --count {params.n_prompts}"
+        " --seeds {params.seeds}"
         " --batch {resources.batch} --device {params.device} --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"
 
 
