@@ -65,6 +65,28 @@ def test_on_gpus_whatever_holds_one_computes_on_it_and_nothing_else_does(tmp_pat
     assert holding == computing >= {"encode_data", "finetune", "sample", "sample_features", "measure_variance"}
 
 
+def test_every_backbone_in_use_is_planned_though_none_is_here(tmp_path):
+    (tmp_path / "two.yaml").write_text(
+        "{backbones: {sd15: {train: twemoji}, narrow: {like: pocket, train: twemoji}}, scenarios: {hires: {size: 128}},"
+        " experiments: {exp1: {backbones: [narrow, sd15], scenarios: [clean, hires], rows: [uncached, {stride: 2}], cost: null}}}"
+    )
+    result = run(
+        "workflow_scripts.plan", SMOKE, str(tmp_path / "two.yaml"), "--experiments", "exp1", "--json", str(tmp_path / "a")
+    )
+    assert result.returncode == 0, result.stderr
+    assert "backbones: narrow, sd15; data sets: twemoji; scenarios: clean, hires" in result.stdout
+    planned = json.loads((tmp_path / "a").read_text())
+    assert planned["exp1"]["backbones"] == ["narrow", "sd15"] and planned["exp1"]["rules"]["sample"] == 8
+    drawn = {name for name in planned["memory"] if "sampling" in name}
+    assert {name.split(",")[1].strip() for name in drawn if name.startswith("sd15")} == {"512 px", "128 px"}
+    assert {name.split(",")[1].strip() for name in drawn if name.startswith("narrow")} == {"64 px", "128 px"}
+
+
+def test_an_unknown_experiment_is_named():
+    result = run("workflow_scripts.plan", SMOKE, "--experiments", "exp9")
+    assert result.returncode != 0 and "--experiments exp9: must be one of exp1, " in result.stderr
+
+
 def test_a_wrong_configuration_ends_in_one_line(tmp_path):
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("finetune: {lr: -1}")
