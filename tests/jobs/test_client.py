@@ -58,6 +58,8 @@ class Server:
             [sys.executable, "-c", HOLDER, str(folder / "logs")], cwd=ROOT, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            # A shell's background jobs, these tests perhaps, ignore Ctrl-C, and so would all that they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )  # fmt: skip
         assert self.holder.stdout
         self.address, pid = self.holder.stdout.readline().split()
