@@ -26,19 +26,26 @@ def trained(wildcards):
     return PATHS.weights(drawn(wildcards).cell.model, seeds)
 
 
-# One function: Snakemake asks each function of a rule several times a job, which is most of the time that a large DAG takes.
-def sampling_arguments(wildcards, input):
+# Few functions: Snakemake asks each function of a rule several times a job, which is most of the time that a large DAG takes. One
+# that takes `input` is not among the parameters whose change reruns a job, so it may return nothing but paths.
+def sampling_arguments(wildcards):
     """The arguments of a job that follow from its cell alone."""
     cell, backbone = drawn(wildcards).cell, backbone_of(wildcards)
     return [
         f"--pipeline={backbone.location}",
-        *replacing_argument(cell.model, input.get("weights", [])),
-        *[f"--keys={file}" for file in input.get("key_steps", [])],
-        *[f"--data={folder}" for folder in folders_of(input.get("pictures", []))],
         f"--sampler={json.dumps(cell.sampler.json)}",
         f"--scenario={SCENARIOS[cell.setting.scenario].json}",
         f"--prefix={backbone.prompt_prefix}",
         f"--noise={DATASETS[cell.setting.dataset].noise_id}",
+    ]
+
+
+def sampling_files(wildcards, input):
+    """The arguments that name files which a job may need."""
+    return [
+        *replacing_argument(drawn(wildcards).cell.model, input.get("weights", [])),
+        *[f"--keys={file}" for file in input.get("key_steps", [])],
+        *[f"--data={folder}" for folder in folders_of(input.get("pictures", []))],
     ]
 
 
@@ -101,6 +108,7 @@ rule sample:
         versions=VERSIONS,
         weights=weights,
         arguments=sampling_arguments,
+        files=sampling_files,
         seeds=SEEDS,
         start=0,
         n_prompts=lambda wildcards: drawn(wildcards).prompts,
@@ -109,7 +117,7 @@ rule sample:
     message:
         "Sample {wildcards.cell}"
     shell:
-        "{RUN} sample {params.arguments:q} --prompts {input.prompts:q} --start {params.start} --count {params.n_prompts}"
+        "{RUN} sample {params.arguments:q} {params.files:q} --prompts {input.prompts:q} --start {params.start} --count {params.n_prompts}"
         " --seeds {params.seeds}"
         " --batch {resources.batch} --device {params.device} --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"
 
