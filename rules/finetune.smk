@@ -17,10 +17,13 @@ def training_data(backbone, train):
     return PATHS.data(train, backbone.size)
 
 
-def training_data_argument(file, train):
-    if config["finetune"]["cache_latents"]:
-        return [f"--train-set={file}"]
-    return [f"--data={Path(file).parent}", *training_images(train)]
+def training_data_argument(file):
+    return f"--train-set={file}" if config["finetune"]["cache_latents"] else f"--data={Path(file).parent}"
+
+
+def streamed_images(train):
+    """Which images of a training split are read while it trains; none where they have been encoded before."""
+    return [] if config["finetune"]["cache_latents"] else training_images(train)
 
 
 def trajectories(backbone, dataset, purpose):
@@ -78,9 +81,12 @@ rule sample_trajectories:
         weights=weights,
         pipeline=pipeline,
         source=lambda wildcards, input: (
-            [f"--prompts={input[0]}", f"--prefix={backbone_of(wildcards).prompt_prefix}"]
+            f"--prompts={input[0]}" if wildcards.purpose == "key_search" else training_data_argument(input[0])
+        ),
+        texts=lambda wildcards: (
+            [f"--prefix={backbone_of(wildcards).prompt_prefix}"]
             if wildcards.purpose == "key_search"
-            else training_data_argument(input[0], wildcards.dataset)
+            else streamed_images(wildcards.dataset)
         ),
         n_trajectories=lambda wildcards: TRAJECTORIES[wildcards.purpose][0],
         seed=lambda wildcards: TRAJECTORIES[wildcards.purpose][1],
@@ -91,7 +97,7 @@ rule sample_trajectories:
     message:
         "Sample trajectories of {wildcards.backbone} on {wildcards.dataset} ({wildcards.purpose})"
     shell:
-        "{RUN} sample_trajectories --pipeline {params.pipeline:q} {params.source:q}"
+        "{RUN} sample_trajectories --pipeline {params.pipeline:q} {params.source:q} {params.texts:q}"
         " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} {params.ends} --guidance {params.guidance}"
         " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
@@ -121,7 +127,8 @@ rule finetune:
         versions=VERSIONS,
         weights=weights,
         pipeline=pipeline,
-        data=lambda wildcards, input: training_data_argument(input.data, wildcards.train),
+        data=lambda wildcards, input: training_data_argument(input.data),
+        images=lambda wildcards: streamed_images(wildcards.train),
         trajectories=lambda wildcards, input: [f"--{name}={input[name]}" for name in trajectories_of(wildcards)],
         recipe=lambda wildcards: json.dumps(fine_tune(wildcards).recipe),
         training=lambda wildcards: fine_tune(wildcards).arguments,
@@ -139,7 +146,7 @@ rule finetune:
         " launch='python -m workflow_scripts.with_gpus {resources.gpu} torchrun --standalone --nproc-per-node {resources.gpu} -m workflow_scripts.'; fi;"
         # Several nodes: docs/cluster.md.
         " if [ ${{SLURM_NTASKS:-1}} -gt 1 ]; then launch='srun python -m workflow_scripts.'; fi;"
-        " ${{launch}}{params.script} --pipeline {params.pipeline:q} {params.data:q}"
+        " ${{launch}}{params.script} --pipeline {params.pipeline:q} {params.data:q} {params.images:q}"
         " {params.trajectories:q} --recipe {params.recipe:q} {params.training:q} --sampling-steps {params.sampling_steps}"
         " --checkpoint-every {resources.checkpoint_every} {params.pretraining:q} --seed {wildcards.seed}"
         " --tensorboard results/tensorboard/{wildcards.backbone}/{wildcards.train}/{wildcards.recipe}/seed{wildcards.seed}"
