@@ -134,7 +134,7 @@ def test_a_table_is_one_stop_of_the_tab_key(report, browser):
     assert tables and all(len(table.find_elements("css selector", 'td[tabindex="0"]')) == 1 for table in tables)
 
 
-@pytest.mark.parametrize(("name", "count"), [("exp1", 2), ("recipes", 2), ("ablations", 2)])
+@pytest.mark.parametrize(("name", "count"), [("exp1", 2), ("recipes", 2), ("ablations", 3)])
 def test_every_figure_has_a_text_alternative(pages, browser, name, count):
     browser.open(pages / f"{name}.html")
     figures = browser.all("figure")
