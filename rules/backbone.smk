@@ -23,7 +23,7 @@ rule pretrain_vae:
     message:
         "Train the pocket backbone's VAE"
     shell:
-        "{RUN} pretrain_vae --data {params.data:q} {params.settings}"
+        "python -m fcr_core.jobs.client pretrain_vae --data {params.data:q} {params.settings}"
         " --threads {threads} --out {params.out:q} &> {log:q}"
 
 
@@ -66,7 +66,7 @@ rule pretrain_unet:
     message:
         "Train the pocket backbone's UNet"
     shell:
-        "{RUN} pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
+        "python -m fcr_core.jobs.client pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
         " --threads {threads} --out {params.out:q} &> {log:q}"
 
 
@@ -94,5 +94,5 @@ rule backbone_card:
     message:
         "Write the pocket backbone's card"
     shell:
-        "{RUN} backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
+        "python -m fcr_core.jobs.client backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
         " --reference {input.reference:q} --lit {input.lit:q} --threads {threads} --out {params.out:q} &> {log:q}"

@@ -43,7 +43,7 @@ rule download_laion:
     message:
         "Download the images of LAION that the configuration asks for"
     shell:
-        "{RUN} download_laion --metadata {input:q} {params.settings:q} --workers {resources.workers}"
+        "python -m fcr_core.jobs.client download_laion --metadata {input:q} {params.settings:q} --workers {resources.workers}"
         " --out {params.out:q} &> {log:q}"
 
 
@@ -65,7 +65,7 @@ rule prepare_data:
     message:
         "Prepare {wildcards.dataset} at {wildcards.size} px"
     shell:
-        "{RUN} prepare_data --dataset {wildcards.dataset} {params.source:q} --size {wildcards.size} --out {params.out:q} &> {log:q}"
+        "python -m fcr_core.jobs.client prepare_data --dataset {wildcards.dataset} {params.source:q} --size {wildcards.size} --out {params.out:q} &> {log:q}"
 
 
 rule select_prompts:
@@ -86,7 +86,7 @@ rule select_prompts:
     message:
         "Choose the prompts of {wildcards.dataset} that are evaluated"
     shell:
-        "{RUN} select_prompts --data {params.data:q} --count {params.n_prompts} --evaluated {params.evaluated}"
+        "python -m fcr_core.jobs.client select_prompts --data {params.data:q} --count {params.n_prompts} --evaluated {params.evaluated}"
         " --key {params.key} --out {output:q} &> {log:q}"
 
 
@@ -130,5 +130,5 @@ rule encode_data:
     message:
         "Encode the training split of {wildcards.dataset} with {wildcards.backbone}"
     shell:
-        "{RUN} encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
+        "python -m fcr_core.jobs.client encode_data --pipeline {params.pipeline:q} --data {params.data:q} {params.images}"
         " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"

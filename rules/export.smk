@@ -46,6 +46,6 @@ rule export_model:
     message:
         "Export {wildcards.recipe} of {wildcards.backbone}, seed {wildcards.seed}"
     shell:
-        "{RUN} export_model --fine-tune {params.fine_tune:q} --recipe {params.recipe:q} --pipeline {params.pipeline:q}"
+        "python -m fcr_core.jobs.client export_model --fine-tune {params.fine_tune:q} --recipe {params.recipe:q} --pipeline {params.pipeline:q}"
         " --licence {params.licence:q} --task {params.task} --data {wildcards.train} --name {wildcards.recipe:q}-seed{wildcards.seed}"
         " {params.numbers:q} --rows {params.names:q} --threads {threads} --out {params.out:q} &> {log:q}"

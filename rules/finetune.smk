@@ -97,7 +97,7 @@ rule sample_trajectories:
     message:
         "Sample trajectories of {wildcards.backbone} on {wildcards.dataset} ({wildcards.purpose})"
     shell:
-        "{RUN} sample_trajectories --pipeline {params.pipeline:q} {params.source:q} {params.texts:q}"
+        "python -m fcr_core.jobs.client sample_trajectories --pipeline {params.pipeline:q} {params.source:q} {params.texts:q}"
         " --count {params.n_trajectories} --seed {params.seed} --steps {params.steps} {params.ends} --guidance {params.guidance}"
         " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
@@ -142,7 +142,7 @@ rule finetune:
     shell:
         "if [ {resources.gpu} -lt {resources.wanted} ]; then"
         " echo 'config key finetune.gpus = {resources.wanted}: allow them, with --resources gpu={resources.wanted}' > {log:q}; exit 1; fi;"
-        " launch='{RUN} '; if [ {resources.gpu} -gt 1 ]; then"
+        " launch='python -m fcr_core.jobs.client '; if [ {resources.gpu} -gt 1 ]; then"
         " launch='python -m workflow_scripts.with_gpus {resources.gpu} torchrun --standalone --nproc-per-node {resources.gpu} -m workflow_scripts.'; fi;"
         # Several nodes: docs/cluster.md.
         " if [ ${{SLURM_NTASKS:-1}} -gt 1 ]; then launch='srun python -m workflow_scripts.'; fi;"

@@ -52,7 +52,7 @@ rule real_features:
     message:
         "Features of the real images of {wildcards.dataset} ({wildcards.extractor}, {wildcards.split})"
     shell:
-        "{RUN} extract_real_features --data {params.data:q} --split {wildcards.split} {params.extractor:q}"
+        "python -m fcr_core.jobs.client extract_real_features --data {params.data:q} --split {wildcards.split} {params.extractor:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -77,7 +77,7 @@ rule train_lit:
     message:
         "Train the projections of the LiT score on {wildcards.dataset}"
     shell:
-        "{RUN} train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
+        "python -m fcr_core.jobs.client train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -102,7 +102,7 @@ rule text_features:
     message:
         "Features of the captions of {wildcards.dataset} ({wildcards.extractor})"
     shell:
-        "{RUN} extract_text_features --prompts {input.data:q} {params.extractor:q}"
+        "python -m fcr_core.jobs.client extract_text_features --prompts {input.data:q} {params.extractor:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -130,7 +130,7 @@ rule sample_features:
     message:
         "Features of {wildcards.cell} ({wildcards.extractor})"
     shell:
-        "{RUN} extract_features --samples {params.samples:q} --seeds {params.seeds} {params.extractor:q}"
+        "python -m fcr_core.jobs.client extract_features --samples {params.samples:q} --seeds {params.seeds} {params.extractor:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -167,7 +167,7 @@ rule measure_quality:
     message:
         "Measure the quality of {wildcards.cell}"
     shell:
-        "{RUN} measure_quality --metrics {params.metrics} --features {input.features:q} --reference {input.reference:q}"
+        "python -m fcr_core.jobs.client measure_quality --metrics {params.metrics} --features {input.features:q} --reference {input.reference:q}"
         " --image-text {input.image_text:q} --image-text-reference {input.image_text_reference:q} --twins {input.twins:q}"
         " {params.space} {input.space:q} --seeds {params.seeds} --sets {output.sets:q} --threads {threads}"
         " --out {output.image_text:q} &> {log:q}"
@@ -207,7 +207,7 @@ rule measure_pairs:
     message:
         "Compare {wildcards.cell} with its uncached twin"
     shell:
-        "{RUN} measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
+        "python -m fcr_core.jobs.client measure_pairs --samples {params.samples:q} --own {params.own:q} --base {params.base:q}"
         " --seeds {params.seeds} --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -251,7 +251,7 @@ rule measure_variance:
     message:
         "Measure the feature variance of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "{RUN} measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q} --data {params.data:q}"
+        "python -m fcr_core.jobs.client measure_variance --pipeline {params.pipeline:q} --unets {params.unets:q} --data {params.data:q}"
         " --prompts {input.prompts:q} --count {params.n_images} --deltas {params.deltas} --seeds {params.seeds}"
         " --device {params.device} --threads {threads} --blocks {output.blocks:q} --out {output.variance:q} &> {log:q}"
 
@@ -279,7 +279,7 @@ rule measure_real:
     message:
         "Measure what the real images of {wildcards.dataset} score"
     shell:
-        "{RUN} measure_real --metrics {params.metrics} --reference {input.reference:q}"
+        "python -m fcr_core.jobs.client measure_real --metrics {params.metrics} --reference {input.reference:q}"
         " --image-text-reference {input.image_text_reference:q} {params.space} {input.space:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
@@ -331,6 +331,6 @@ rule measure_cost:
     message:
         "Time the samplers of {wildcards.experiment} on {wildcards.backbone}, alone on the machine"
     shell:
-        "{RUN} measure_cost --pipeline {params.pipeline:q} --prompts {input.prompts:q} --samplers {params.samplers:q}"
+        "python -m fcr_core.jobs.client measure_cost --pipeline {params.pipeline:q} --prompts {input.prompts:q} --samplers {params.samplers:q}"
         " {params.key_steps:q} --batches {params.batches} --repeats {params.repeats} {params.size}"
         " --device {params.device} --threads {threads} --out {output:q} &> {log:q}"

@@ -44,5 +44,5 @@ rule build_report:
     message:
         "Build the page of {wildcards.experiment}"
     shell:
-        "{RUN} build_report --experiment {params.experiment:q} --results {params.results:q} --sets {params.sets}"
+        "python -m fcr_core.jobs.client build_report --experiment {params.experiment:q} --results {params.results:q} --sets {params.sets}"
         " --sizes {params.sizes:q} --out {output:q} &> {log:q}"

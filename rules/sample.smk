@@ -75,7 +75,7 @@ rule search_key_steps:
     message:
         "Search for the key steps of {wildcards.sampler} on {wildcards.backbone}"
     shell:
-        "{RUN} search_key_steps --pipeline {params.pipeline:q} --trajectories {input:q} --plan {params.plan:q}"
+        "python -m fcr_core.jobs.client search_key_steps --pipeline {params.pipeline:q} --trajectories {input:q} --plan {params.plan:q}"
         " --device {params.device} --code {params.code} --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -117,7 +117,7 @@ rule sample:
     message:
         "Sample {wildcards.cell}"
     shell:
-        "{RUN} sample {params.arguments:q} {params.files:q} --prompts {input.prompts:q} --start {params.start} --count {params.n_prompts}"
+        "python -m fcr_core.jobs.client sample {params.arguments:q} {params.files:q} --prompts {input.prompts:q} --start {params.start} --count {params.n_prompts}"
         " --seeds {params.seeds}"
         " --batch {resources.batch} --device {params.device} --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"
 
@@ -175,4 +175,4 @@ if SHARD:
         message:
             "Put the shards of {wildcards.cell}, seed {wildcards.seed}, together"
         shell:
-            "{RUN} merge_samples --shards {input:q} --threads {threads} --out {params.out:q} &> {log:q}"
+            "python -m fcr_core.jobs.client merge_samples --shards {input:q} --threads {threads} --out {params.out:q} &> {log:q}"

@@ -75,7 +75,7 @@ checkpoint table:
     message:
         "Make the tables and verdicts of {wildcards.experiment}"
     shell:
-        "{RUN} table --experiment {params.experiment:q} --results {params.results:q} --sets {params.sets} --sizes {params.sizes:q}"
+        "python -m fcr_core.jobs.client table --experiment {params.experiment:q} --results {params.results:q} --sets {params.sets} --sizes {params.sizes:q}"
         " --out {output.table:q} --measurements {output.measurements:q} --criteria {output.criteria:q}"
         " --readable {output.readable:q} &> {log:q}"
 
@@ -105,7 +105,7 @@ rule mechanism_tables:
     message:
         "Ask if feature variance predicts the quality lost in {wildcards.experiment}"
     shell:
-        "{RUN} mechanism_tables --experiment {params.experiment:q} --results {params.results:q}"
+        "python -m fcr_core.jobs.client mechanism_tables --experiment {params.experiment:q} --results {params.results:q}"
         " --measurements {input.measurements:q} --fit {output.fit:q} --out {output.table:q} &> {log:q}"
 
 
@@ -135,7 +135,7 @@ rule cost_table:
     message:
         "Make the table of costs of {wildcards.experiment} at {wildcards.size} px"
     shell:
-        "{RUN} cost_table --experiment {params.experiment:q} --results {params.results:q} --size {wildcards.size}"
+        "python -m fcr_core.jobs.client cost_table --experiment {params.experiment:q} --results {params.results:q} --size {wildcards.size}"
         " --out {output:q} &> {log:q}"
 
 
@@ -154,7 +154,7 @@ rule explain_columns:
     message:
         "Explain the columns of the tables"
     shell:
-        "{RUN} explain_columns --tables {input.tables:q} --measurements {input.measurements:q} --out {output:q} &> {log:q}"
+        "python -m fcr_core.jobs.client explain_columns --tables {input.tables:q} --measurements {input.measurements:q} --out {output:q} &> {log:q}"
 
 
 rule plot_figure:
@@ -180,7 +180,7 @@ rule plot_figure:
     message:
         "Draw {wildcards.figure} of {wildcards.experiment}"
     shell:
-        "{RUN} plot_figure --figure {wildcards.figure} --experiment {params.experiment:q} --results {params.results:q}"
+        "python -m fcr_core.jobs.client plot_figure --figure {wildcards.figure} --experiment {params.experiment:q} --results {params.results:q}"
         " --out {output:q} &> {log:q}"
 
 
@@ -234,5 +234,5 @@ rule plot_samples:
     message:
         "Draw {wildcards.figure} of {wildcards.experiment}"
     shell:
-        "{RUN} plot_samples {params.preserving} --experiment {params.experiment:q} --results {params.results:q}"
+        "python -m fcr_core.jobs.client plot_samples {params.preserving} --experiment {params.experiment:q} --results {params.results:q}"
         " --sizes {params.sizes:q} --out {output:q} &> {log:q}"
