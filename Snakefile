@@ -80,8 +80,6 @@ SEEDS = config["seeds"]
 GPUS = int(config["device"] == "cuda")
 VERSIONS = package_versions("torch", "diffusers", "transformers", "numpy")
 ENV = "../envs/environment.yaml"
-# Runs a script of the workflow, in the job server if there is one.
-RUN = "python -m fcr_core.jobs.client"
 
 
 include: "rules/common.smk"
@@ -127,13 +125,20 @@ onerror:
     JOB_SERVER.stop()
 
 
+include: "rules/functions/data.smk"
 include: "rules/data.smk"
 include: "rules/backbone.smk"
+include: "rules/functions/finetune.smk"
 include: "rules/finetune.smk"
+include: "rules/functions/sample.smk"
 include: "rules/sample.smk"
+include: "rules/functions/measure.smk"
 include: "rules/measure.smk"
+include: "rules/functions/tables.smk"
 include: "rules/tables.smk"
+include: "rules/functions/report.smk"
 include: "rules/report.smk"
+include: "rules/functions/export.smk"
 include: "rules/export.smk"
 
 

@@ -1,11 +1,6 @@
 # The page that people look at, one an experiment.
 
 
-def sampled_in(experiment):
-    """Everything that is drawn for an experiment: its rows and their uncached twins."""
-    return list(dict.fromkeys(cell for row in experiment.rows for cell in (row.cell, row.twin)))
-
-
 rule build_report:
     input:
         tables=lambda wildcards: tables_of(of_experiment(wildcards)),
