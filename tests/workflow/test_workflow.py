@@ -41,6 +41,17 @@ def edited(ran):
     kept["config.yaml"].rename(ran.folder / "config.yaml")
 
 
+@pytest.fixture
+def remade(ran):
+    """The workspace for a configuration that is run; afterwards the main command makes the workspace's own results again."""
+    config, kept = ran.folder / "config.yaml", ran.folder.parent / "kept-config"
+    shutil.copy2(config, kept)
+    yield ran
+    kept.rename(config)
+    result = ran.bash(readme_blocks()[0])
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+
+
 def test_the_main_command_writes_table_verdicts_and_figures(ran):
     table = pd.read_csv(ran.folder / "results" / "exp1_table.csv")
     rows = ["uncached-6", "DPM++4", "FD-2", "FD-3", "FCR(0)-FD-3", "FCR(0.10)-FD-3"]
@@ -86,20 +97,20 @@ def test_recipes_are_judged_by_the_same_dag(ran):
 
 
 @pytest.mark.slow
-def test_metrics_that_ask_for_captions_are_measured_in_the_space_of_the_image_text_score(edited):
-    config = edited.read_config()
+def test_metrics_that_ask_for_captions_are_measured_in_the_space_of_the_image_text_score(remade):
+    config = remade.read_config()
     config["metrics"]["sets"] += ["cmmd", "joint_precision_recall", "prompt_precision_recall"]
-    edited.write_config(config)
-    planned = edited.planned("results/exp1_table.csv")
+    remade.write_config(config)
+    planned = remade.planned("results/exp1_table.csv")
     assert planned == {"measure_quality": 6, "measure_real": 1, "table": 1}
-    result = edited.bash("snakemake --cores 2 results/exp1_table.csv")
+    result = remade.bash("snakemake --cores 2 results/exp1_table.csv")
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     for metric in ("cmmd_u_lit", "cmmd_v_lit", "joint_precision_lit", "joint_recall_lit"):
         for statistic in ("value", "low", "delta_high", "real"):
-            assert math.isfinite(value(edited, "exp1", "FD-3", metric, statistic)), (metric, statistic)
+            assert math.isfinite(value(remade, "exp1", "FD-3", metric, statistic)), (metric, statistic)
     for metric in ("prompt_precision_effnet", "prompt_recall_effnet"):
-        assert 0 <= value(edited, "exp1", "FD-3", metric) <= 1
-    assert value(edited, "exp1", "FD-3", "cmmd_v_lit") > value(edited, "exp1", "FD-3", "cmmd_v_lit", "real")
+        assert 0 <= value(remade, "exp1", "FD-3", metric) <= 1
+    assert value(remade, "exp1", "FD-3", "cmmd_v_lit") > value(remade, "exp1", "FD-3", "cmmd_v_lit", "real")
 
 
 @pytest.mark.slow
@@ -133,18 +144,18 @@ def test_the_sampler_plane_is_drawn_by_the_same_dag(ran):
 
 
 @pytest.mark.slow
-def test_two_backbones_two_data_sets_and_a_cached_solver_are_one_table(edited):
-    shutil.copytree(edited.folder / "models" / "pocket", edited.folder / "models" / "second")
-    config = edited.read_config()
+def test_two_backbones_two_data_sets_and_a_cached_solver_are_one_table(remade):
+    shutil.copytree(remade.folder / "models" / "pocket", remade.folder / "models" / "second")
+    config = remade.read_config()
     config["backbones"]["second"] = {"like": "pocket", "source": "models/second", "train": "twemoji"}
     config["datasets"]["noto"] = {"prompts": 8}
     exp1 = config["experiments"]["exp1"]
     exp1 |= {"backbones": ["pocket", "second"], "datasets": ["twemoji", "noto"]}
     exp1["rows"] = ["uncached", {"stride": 2}, {"scheduler": "dpm++", "steps": 4, "stride": 2}, {"stride": 3, "lam": 0.1}]
-    edited.write_config(config)
-    result = edited.bash("snakemake --cores 2 results/exp1_table.csv")
+    remade.write_config(config)
+    result = remade.bash("snakemake --cores 2 results/exp1_table.csv")
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    table = pd.read_csv(edited.folder / "results" / "exp1_table.csv")
+    table = pd.read_csv(remade.folder / "results" / "exp1_table.csv")
     assert len(table) == 2 * 2 * 4 and table["variation"].is_unique
     assert set(table["backbone"]) == {"pocket", "second"} and set(table["dataset"]) == {"twemoji", "noto"}
     # The second folder has the weights of the first: the same numbers.
@@ -156,8 +167,8 @@ def test_two_backbones_two_data_sets_and_a_cached_solver_are_one_table(edited):
     # Another setting computes what is new and nothing else.
     config["scenarios"]["hires"] = {"size": 128}
     exp1["scenarios"] = ["clean", "hires"]
-    edited.write_config(config)
-    planned = edited.planned("results/exp1_table.csv")
+    remade.write_config(config)
+    planned = remade.planned("results/exp1_table.csv")
     cells = 2 * 2 * 4
     twins = 2 * 2 * 2  # of DPM++ and of the fine-tune
     assert planned == {
