@@ -21,7 +21,7 @@ from fcr_core.experiment.rules import check_names
 from fcr_core.experiment.scenario import Scenario
 from fcr_core.experiment.schema import check
 from fcr_core.features.registry import IMAGE_TEXT_SPACES
-from fcr_core.figures.registry import FIGURES, SAMPLES as SAMPLE_FIGURES, lacks
+from fcr_core.figures.registry import FIGURES, SAMPLES as SAMPLE_FIGURES
 from fcr_core.jobs.code_hash import code_hash, package_versions
 from fcr_core.jobs.files import written_once
 from fcr_core.jobs.local_server import LocalServer, wanted
@@ -41,7 +41,7 @@ configfile: "config.yaml"
 
 try:
     check(config)
-    check_names(config, CRITERIA, FIGURES, lacks)
+    check_names(config, CRITERIA, FIGURES)
 except ConfigError as error:
     sys.exit(f"snakemake: {error}")
 

@@ -45,10 +45,7 @@ rule search_key_steps:
 
 rule sample:
     input:
-        prompts=lambda wildcards: prompts_of(drawn(wildcards).cell),
-        weights=trained,
-        key_steps=lambda wildcards: key_steps_of(drawn(wildcards).cell),
-        pictures=lambda wildcards: pictures_of(backbone_of(wildcards), drawn(wildcards).cell),
+        unpack(sampling_inputs),
     output:
         manifests=expand(f"{SAMPLES}/manifest.parquet", seed=SEEDS, allow_missing=True),
         images=[
@@ -73,17 +70,13 @@ rule sample:
         weights=weights,
         arguments=sampling_arguments,
         files=sampling_files,
-        seeds=SEEDS,
-        start=0,
-        n_prompts=lambda wildcards: drawn(wildcards).prompts,
         device=config["device"],
         out=subpath(output[0], ancestor=2),
     message:
         "Sample {wildcards.cell}"
     shell:
-        "python -m fcr_core.jobs.client sample {params.arguments:q} {params.files:q} --prompts {input.prompts:q} --start {params.start} --count {params.n_prompts}"
-        " --seeds {params.seeds}"
-        " --batch {resources.batch} --device {params.device} --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"
+        "python -m fcr_core.jobs.client sample --prompts {input.prompts:q} {params.arguments:q} {params.files:q} --batch {resources.batch}"
+        " --device {params.device} --code {params.code} --threads {threads} --out {params.out:q} &> {log:q}"
 
 
 use rule sample as sample_seed with:
@@ -94,8 +87,6 @@ use rule sample as sample_seed with:
         "logs/sample/{cell}/seed{seed}.log",
     wildcard_constraints:
         cell=one_of(APART),
-    params:
-        seeds=lambda wildcards: wildcards.seed,
     message:
         "Sample {wildcards.cell}, seed {wildcards.seed}"
 
@@ -112,9 +103,6 @@ if SHARD:
         wildcard_constraints:
             cell=one_of(SHARDED),
         params:
-            seeds=lambda wildcards: wildcards.seed,
-            start=lambda wildcards: wildcards.start,
-            n_prompts=lambda wildcards: min(SHARD, drawn(wildcards).prompts - int(wildcards.start)),
             out=subpath(output[0], parent=True),
         message:
             "Sample {wildcards.cell}, seed {wildcards.seed}, from prompt {wildcards.start} on"

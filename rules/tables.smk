@@ -129,7 +129,7 @@ rule plot_figure:
             PATHS.figure("{experiment}", "{figure}"),
             caption="captions/figure.rst",
             category="Figures",
-            labels={"results": "{experiment}", "shows": "{figure}"},
+            labels=labels_of_figure,
         ),
     log:
         "logs/plot_figure/{experiment}_{figure}.log",
@@ -163,7 +163,7 @@ rule plot_samples:
             PATHS.figure("{experiment}", "{figure}"),
             caption="captions/samples.rst",
             category="Figures",
-            labels={"results": "{experiment}", "shows": "{figure}"},
+            labels=labels_of_figure,
         ),
     log:
         "logs/plot_samples/{experiment}_{figure}.log",

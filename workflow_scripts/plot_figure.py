@@ -3,7 +3,7 @@
 import argparse
 from importlib import import_module
 
-from fcr_core.figures.registry import FIGURES, SAMPLES, lacks
+from fcr_core.figures.registry import FIGURES, SAMPLES
 from fcr_core.jobs.files import replacing
 from fcr_core.tables.results import Results
 from workflow_scripts import cli
@@ -11,8 +11,6 @@ from workflow_scripts.experiment_arguments import add_experiment
 
 
 def work(args: argparse.Namespace) -> None:
-    if missing := lacks(args.experiment, args.figure):
-        raise ValueError(f"experiments.{args.experiment.name}.figures: {args.figure} needs {', '.join(missing)}")
     module = import_module(f"fcr_core.figures.{args.figure}")
     with replacing(args.out) as draft:
         module.figure(Results.read(args.experiment, args.results)).savefig(draft, dpi=150, format="png", bbox_inches="tight")

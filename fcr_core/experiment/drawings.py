@@ -25,9 +25,10 @@ def drawings_of(experiments: Iterable[Experiment], chosen: Mapping[str, int]) ->
     """
     drawings: dict[str, Drawing] = {}
     for experiment in experiments:
-        for cell in (*(row.cell for row in experiment.rows), *experiment.twins):
+        twins = experiment.twins
+        for cell in (*(row.cell for row in experiment.rows), *twins):
             whole = min(experiment.prompts or chosen[cell.setting.dataset], chosen[cell.setting.dataset])
-            beside = cell.model.recipe is not None and cell in experiment.twins
+            beside = cell.model.recipe is not None and cell in twins
             prompts = min(experiment.twin_prompts, whole) if beside else whole
             known = drawings.get(cell.path, Drawing(cell, 0, ()))
             seeds = tuple(sorted({*known.seeds, *experiment.seeds}))

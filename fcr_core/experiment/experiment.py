@@ -143,6 +143,11 @@ class Experiment:
         own = {row.cell for row in self.rows}
         return distinct(cell for row in self.rows for cell in (row.twin, row.base) if cell not in own)
 
+    def lacks(self, needs: Iterable[str]) -> list[str]:
+        """Those of `needs`, entries of `MEASURES` or names of fields, that the experiment does not have."""
+        given = {key for key in ("goal", "criteria", "cost", "mechanism") if getattr(self, key)} | {*self.measures}
+        return [need for need in needs if need not in given]
+
     def of_backbone(self, backbone: str) -> list[Row]:
         """Rows in the order of the table."""
         return [row for row in self.rows if row.cell.model.backbone == backbone]

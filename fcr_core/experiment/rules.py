@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fcr_core.backbones.registry import BACKBONES
 from fcr_core.data.registry import DATASETS
@@ -137,17 +137,23 @@ def check_searched(config: Mapping[str, Any], name: str, row: Row) -> None:
         require(f"experiments.{name}.rows", row.name, able, allowed)
 
 
-def check_names(
-    config: Mapping[str, Any], criteria: Iterable[str], figures: Iterable[str], lacks: Callable[[Experiment, str], list[str]]
-) -> None:
-    """The verdicts and figures of every experiment are among those that there are, and it `lacks` nothing that they need."""
+class Needs(Protocol):
+    """An entry of a registry that takes something of an experiment."""
+
+    @property
+    def needs(self) -> tuple[str, ...]: ...
+
+
+def check_names(config: Mapping[str, Any], criteria: Mapping[str, Needs], figures: Mapping[str, Needs]) -> None:
+    """The verdicts and figures of every experiment are among those that there are, and it has what they need."""
     for name, experiment in experiments_of(config).items():
-        at, verdicts = f"experiments.{name}", experiment.criteria
-        require(f"{at}.criteria", verdicts, verdicts is None or verdicts in criteria, f"must be one of {sorted(criteria)}")
-        for i, figure in enumerate(experiment.figures):
-            require(f"{at}.figures[{i}]", figure, figure in figures, f"must be one of {sorted(figures)}")
-            missing = lacks(experiment, figure)
-            require(f"{at}.figures[{i}]", figure, not missing, f"needs of the experiment: {', '.join(missing)}")
+        chosen = {f"figures[{i}]": (figure, figures) for i, figure in enumerate(experiment.figures)}
+        chosen |= {"criteria": (experiment.criteria, criteria)} if experiment.criteria else {}
+        for key, (choice, known) in chosen.items():
+            at = f"experiments.{name}.{key}"
+            require(at, choice, choice in known, f"must be one of {sorted(known)}")
+            missing = experiment.lacks(known[choice].needs)
+            require(at, choice, not missing, f"needs of the experiment: {', '.join(missing)}")
 
 
 def check_prompts(config: Mapping[str, Any], name: str, experiment: Experiment) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fcr_core.experiment.experiment import Experiment
-
 SAMPLES = ("samples", "preserving_samples")
 
 
@@ -15,7 +13,7 @@ class FigureKind:
 
     Args:
         shows: for people.
-        needs: what an experiment has to have: a goal, criteria, cost, a mechanism, or `measures`.
+        needs: what an experiment has to have, as `Experiment.lacks` takes it.
     """
 
     shows: str
@@ -31,9 +29,3 @@ FIGURES = {
     "ablation_grid": FigureKind("distances and feature variance of each recipe", ("mechanism", "pairs")),
     "mechanism": FigureKind("does feature variance predict the quality lost", ("mechanism", "pairs")),
 }
-
-
-def lacks(experiment: Experiment, figure: str) -> list[str]:
-    """Name the part that the figure needs and the experiment lacks, if any."""
-    given = {key for key in ("goal", "criteria", "cost", "mechanism") if getattr(experiment, key)} | {*experiment.measures}
-    return [need for need in FIGURES[figure].needs if need not in given]

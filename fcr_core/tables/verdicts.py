@@ -22,7 +22,7 @@ class Criteria:
         title: for people.
         is_judged: says of a row if it is judged.
         verdicts: takes the row, its goal and everything that was measured.
-        needs: what an experiment has to measure: `cost`, or an entry of `measures`.
+        needs: what an experiment has to have, as `Experiment.lacks` takes it.
     """
 
     title: str
@@ -43,15 +43,9 @@ CRITERIA = {
 
 
 def criteria_table(measured: Measured) -> pd.DataFrame:
-    """One line a judged row and criterion; none if the experiment has no criteria, or a row no goal.
-
-    Raises `ValueError` if the experiment does not measure what its criteria need.
-    """
+    """One line a judged row and criterion; none if the experiment has no criteria, or a row no goal."""
     experiment = measured.experiment
     criteria = CRITERIA[experiment.criteria] if experiment.criteria else None
-    given = {*experiment.measures, *(["cost"] if measured.costs else [])}
-    if criteria and (missing := [need for need in criteria.needs if need not in given]):
-        raise ValueError(f"experiments.{experiment.name}.criteria = {experiment.criteria}: needs {', '.join(missing)}")
     lines = [
         {"variation": row.name} | compared.row()
         for row in experiment.rows

@@ -1,4 +1,4 @@
-# Functions of the rules in rules/data.smk.
+# What rules/data.smk asks of the cells and experiments.
 
 
 def source_of(dataset):

@@ -1,4 +1,4 @@
-# Functions of the rules in rules/export.smk.
+# What rules/export.smk asks of the cells and experiments.
 
 
 def shown_in(wildcards):

@@ -1,4 +1,4 @@
-# Functions of the rules in rules/finetune.smk.
+# What rules/finetune.smk asks of the cells and experiments.
 
 
 def training_data(backbone, train):

@@ -1,4 +1,4 @@
-# Functions of the rules in rules/measure.smk.
+# What rules/measure.smk asks of the cells and experiments.
 
 
 def extractor_weights(extractor):

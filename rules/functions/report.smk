@@ -1,4 +1,4 @@
-# Functions of the rules in rules/report.smk.
+# What rules/report.smk asks of the cells and experiments.
 
 
 def sampled_in(experiment):

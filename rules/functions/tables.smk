@@ -1,4 +1,4 @@
-# Functions of the rules in rules/tables.smk.
+# What rules/tables.smk asks of the cells and experiments.
 
 
 def of_experiment(wildcards):
@@ -35,6 +35,11 @@ def files_of(experiment):
         PATHS.page(experiment),
         *(PATHS.cost_table(experiment, size) for size in (experiment.cost.sizes if experiment.cost else ())),
     ]
+
+
+def labels_of_figure(wildcards):
+    """What Snakemake's own report says of a figure."""
+    return {"results": wildcards.experiment, "shows": FIGURES[wildcards.figure].shows}
 
 
 def pictured_rows(wildcards):

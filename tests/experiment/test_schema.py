@@ -10,7 +10,7 @@ import yaml
 from fcr_core.experiment.config_error import ConfigError
 from fcr_core.experiment.rules import check_names
 from fcr_core.experiment.schema import check
-from fcr_core.figures.registry import FIGURES, lacks
+from fcr_core.figures.registry import FIGURES
 from fcr_core.tables.verdicts import CRITERIA
 
 ROOT = Path(__file__).parents[2]
@@ -38,12 +38,14 @@ def message(change: dict) -> str:
 
 
 def test_verdicts_and_figures_are_those_that_there_are():
-    check_names(DEFAULT, CRITERIA, FIGURES, lacks)
+    check_names(DEFAULT, CRITERIA, FIGURES)
     for key, value in (("criteria", "best"), ("figures", ["pie"])):
         with pytest.raises(ConfigError, match=rf"experiments\.exp1\.{key}.* = '(best|pie)': must be one of"):
-            check_names(merged(DEFAULT, exp1(**{key: value})), CRITERIA, FIGURES, lacks)
+            check_names(merged(DEFAULT, exp1(**{key: value})), CRITERIA, FIGURES)
     with pytest.raises(ConfigError, match=r"experiments\.exp1\.figures\[0\] = 'mechanism': needs of the experiment: mechanism"):
-        check_names(merged(DEFAULT, exp1(figures=["mechanism"])), CRITERIA, FIGURES, lacks)
+        check_names(merged(DEFAULT, exp1(figures=["mechanism"])), CRITERIA, FIGURES)
+    with pytest.raises(ConfigError, match=r"experiments\.exp1\.criteria = 'plan': needs of the experiment: cost, variance"):
+        check_names(merged(DEFAULT, exp1(figures=[], cost=None, measures=["sets", "image_text"])), CRITERIA, FIGURES)
 
 
 @pytest.mark.parametrize("files", ["", "smoke", "paper", "paper full_size", "finalist"])

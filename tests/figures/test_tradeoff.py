@@ -4,7 +4,7 @@ from matplotlib.colors import to_hex
 
 from fcr_core.experiment.row import ROLES
 from fcr_core.figures.colours import COLOURS
-from fcr_core.figures.registry import FIGURES, lacks
+from fcr_core.figures.registry import FIGURES
 from fcr_core.figures.tradeoff import figure
 from fcr_core.tables.places import place_of
 from fcr_core.tables.results import Results
@@ -56,6 +56,6 @@ def test_each_place_has_panels_of_its_own():
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_says_what_an_experiment_lacks_for_it(name):
     nothing = experiment_of(["uncached"], goal=None, measures=["sets"])
-    assert lacks(nothing, name) == list(FIGURES[name].needs)
+    assert nothing.lacks(FIGURES[name].needs) == list(FIGURES[name].needs)
     whole = experiment_of(["uncached"], cost=COST, criteria="plan", mechanism={"sampler": "FD-10", "delta": 10})
-    assert lacks(whole, name) == []
+    assert whole.lacks(FIGURES[name].needs) == []

@@ -75,9 +75,3 @@ def test_a_delta_that_was_not_measured_is_named():
     del whole.arms[ARM].by_metric["feature_variance_d7"]
     with pytest.raises(ValueError, match=r"Δ = \[7\].*metrics.deltas"):
         criteria_table(whole)
-
-
-def test_criteria_say_what_an_experiment_does_not_measure():
-    poor = experiment_of([{"stride": 5}], criteria="plan", measures=["pairs"])
-    with pytest.raises(ValueError, match="criteria = plan: needs cost, sets, image_text, variance"):
-        criteria_table(Measured(poor, {}))
