@@ -276,3 +276,14 @@ OLD = (
 @pytest.mark.parametrize("page", PAGES)
 def test_no_name_of_the_old_configuration_is_left(page):
     assert [name for name in OLD if name in read(page)] == []
+
+
+def test_every_row_of_what_the_cache_takes_and_refuses_is_a_test():
+    rows = [
+        line for line in sections("docs/encoder_cache.md")["What works and what is refused"].splitlines() if line.startswith("|")
+    ]
+    tests = "\n".join(file.read_text() for file in sorted((ROOT / "tests" / "caching").glob("test_*.py")))
+    for row in rows[2:]:
+        named = re.findall(r"`(test_\w+)`", row.rsplit("|", 2)[1])
+        assert named, row
+        assert all(f"def {name}(" in tests for name in named), row

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from diffusers.models import attention_processor
+
+from fcr_core.caching.call_state import tensors_in
 
 # These arguments are left out, because their effect is already in the features.
 IN_THE_FEATURES = (
@@ -12,14 +15,43 @@ IN_THE_FEATURES = (
     "mid_block_additional_residual",
     "down_intrablock_additional_residuals",
 )
+# Arguments whose tensors have one row a sample, or one row for all samples. The text may have more: a row a frame.
+PER_SAMPLE = (
+    "added_cond_kwargs",
+    "added_time_ids",
+    "attention_mask",
+    "class_labels",
+    "encoder_attention_mask",
+    "fps",
+    "image_embeddings",
+    "image_latents",
+    "timestep_cond",
+)
+# Of `cross_attention_kwargs`: what has one row a sample, and what is the same for all of them.
+ATTENTION_PER_SAMPLE, ATTENTION_SHARED = ("gligen",), ("scale", "ip_adapter_masks")
+# Attention that computes each row by itself. Any other may take the batch apart, as perturbed-attention guidance does.
+NAMES = """
+    AttnProcessor AttnProcessor2_0 AttnProcessorNPU FusedAttnProcessor2_0 SlicedAttnProcessor XFormersAttnProcessor
+    AttnAddedKVProcessor AttnAddedKVProcessor2_0 SlicedAttnAddedKVProcessor XFormersAttnAddedKVProcessor
+    CustomDiffusionAttnProcessor CustomDiffusionAttnProcessor2_0 CustomDiffusionXFormersAttnProcessor
+    IPAdapterAttnProcessor IPAdapterAttnProcessor2_0 IPAdapterXFormersAttnProcessor
+"""
+ROW_BY_ROW = tuple(getattr(attention_processor, name) for name in NAMES.split())
 
 
 def tile_call(call: dict[str, Any], timesteps: torch.Tensor) -> dict[str, Any]:
-    """Turn the call of one step into a call of several steps, step-major. The sample is only a shape and takes no memory."""
+    """Turn the call of one step into a call of several steps, step-major. The sample is only a shape and takes no memory.
+
+    For several steps `can_tile(call)` has to hold.
+    """
     sample, steps = call["sample"], len(timesteps)
     batch = len(sample)
-    others = {name: value for name, value in call.items() if name not in IN_THE_FEATURES}
-    tiled = {name: tile(value, batch, steps) for name, value in others.items()}
+    tiled = {name: value for name, value in call.items() if name not in IN_THE_FEATURES}
+    tiled |= {name: tile(call[name], batch, steps) for name in PER_SAMPLE if name in call}
+    attention = call.get("cross_attention_kwargs")
+    if attention:
+        parts = {name: tile(attention[name], batch, steps) for name in ATTENTION_PER_SAMPLE if name in attention}
+        tiled["cross_attention_kwargs"] = attention | parts
     text = call.get("encoder_hidden_states")
     return tiled | {
         "sample": sample.new_zeros(()).expand(steps * batch, *sample.shape[1:]),
@@ -29,10 +61,37 @@ def tile_call(call: dict[str, Any], timesteps: torch.Tensor) -> dict[str, Any]:
     }
 
 
+def can_tile(call: dict[str, Any]) -> bool:
+    """Return True if it is known of every tensor of a call whether its rows are samples."""
+    batch, attention = len(call["sample"]), call.get("cross_attention_kwargs") or {}
+    rows = [call.get(name) for name in PER_SAMPLE] + [attention.get(name) for name in ATTENTION_PER_SAMPLE]
+    known = {"sample", "timestep", "encoder_hidden_states", "cross_attention_kwargs", *PER_SAMPLE, *IN_THE_FEATURES}
+    others = [value for name, value in call.items() if name not in known]
+    others += [value for name, value in attention.items() if name not in (*ATTENTION_PER_SAMPLE, *ATTENTION_SHARED)]
+    return not list(tensors_in(others)) and all(x.dim() == 0 or len(x) in (1, batch) for x in tensors_in(rows))
+
+
+def rows_are_independent(module: torch.nn.Module) -> bool:
+    """Return True if nothing in `module` may look at several rows of a batch at once.
+
+    Attention processors have to be those that work row by row, and no hook or patched forward may be there but those of
+    accelerate and diffusers.
+    """
+    return all(
+        type(getattr(part, "processor", None)) in (type(None), *ROW_BY_ROW)
+        and (hasattr(part, "_hf_hook") or hasattr(part, "_diffusers_hook") or not watched_by_others(part))
+        for part in module.modules()
+    )
+
+
+def watched_by_others(module: torch.nn.Module) -> bool:
+    return "forward" in vars(module) or bool(module._forward_hooks) or bool(module._forward_pre_hooks)
+
+
 def tile(value: Any, batch: int, times: int) -> Any:
-    """Repeat values that have one row a sample: masks, `timestep_cond`, dictionaries and lists of such. Leave the rest."""
-    if isinstance(value, torch.Tensor) and value.dim() > 0 and len(value) == batch:
-        return repeat(value, times)
+    """Repeat tensors that have one row a sample, also in dictionaries and lists. One row for several samples stays."""
+    if isinstance(value, torch.Tensor):
+        return repeat(value, times) if value.dim() > 0 and len(value) == batch else value
     if isinstance(value, dict):
         return {key: tile(part, batch, times) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -8,25 +8,31 @@ arXiv 2312.09608). The launch runs when the pipeline asks for the first of these
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import wraps
+from itertools import zip_longest
 from typing import Any
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 
-from fcr_core.caching.batched_call import last_rows, repeat, tile_call
-from fcr_core.caching.plan import KeySteps, Plan
+from fcr_core.caching.batched_call import can_tile, last_rows, repeat, rows_are_independent, tile_call
+from fcr_core.caching.call_state import CallState, Switches
+from fcr_core.caching.patches import Patch, WatchedBar, name_of_forward
+from fcr_core.caching.plan import KeySteps, Plan, whole_number
 from fcr_core.caching.run_state import Run, at, start_run
+from fcr_core.caching.supported import bare, check_pipeline, check_scheduler
 from fcr_core.unet.split_unet import Features, SplitUNet
 
-MISSING = object()
 # On a CPU, a launch reads at most this many bytes of features, so that they fit its caches. On any device, it decodes at most
 # LAUNCH_STEPS steps. Measured by benchmarks/launch_size.py: up to 8 MB, more steps a launch were 1.0 to 2.8 times as fast; beyond
 # 20 MB, 0.8 to 1.0 times.
 LAUNCH_BYTES = 8_000_000
 LAUNCH_STEPS = 16
+SEVERAL_CALLS = (
+    "the pipeline calls the UNet several times a step (a call a view, a call a prompt, self-attention guidance), "
+    "and a cache holds the features of one: use a pipeline or an option that calls the UNet once a step, or stride=1"
+)
 
 
 @dataclass
@@ -52,21 +58,23 @@ class EncoderCache:
     (2, 20)
 
     A ControlNet runs at key steps only, because its residuals are part of the features. A compiled UNet stays compiled, as two
-    graphs. Load adapters before entering the block: the cache runs the modules that it found.
+    graphs. The pipeline's UNet and scheduler may be exchanged, and adapters loaded, between two calls: each call is cached with
+    what the pipeline then has. Inside a call, what was decoded ahead is dropped when the prompt, a condition or an adapter
+    changes. What works and what is refused: docs/encoder_cache.md.
 
     Args:
         pipe: anything with `.unet` and `.scheduler` whose loop calls the UNet once a step.
-        keys: the key steps, as `KeySteps` or a whole `Plan`. Give either these or `stride`.
+        keys: the key steps, as `KeySteps`, a list or a whole `Plan`. Give either these or `stride`.
         stride: the distance between key steps.
         cut, reuse, nodes, live: what the steps between key steps do; see `Plan`.
         parallel: decode several steps in one launch.
         max_parallel: the most steps in one launch. By default 16, on a CPU fewer for large batches (see `LAUNCH_BYTES`).
-        prior_noise: adds this share of the initial noise to the sample in the second half of the timesteps (0.003 in Faster
+        prior_noise: adds this share of the initial noise to the sample in the second half of the noise schedule (0.003 in Faster
             Diffusion).
         decoder: a UNet whose up blocks run between key steps (`unet.reuse_decoder`).
 
-    Raises `ValueError` when the pipeline has no such parts, when the scheduler calls the model more than once a step, or when the
-    stride is longer than the run.
+    Raises `ValueError` when the pipeline has no such parts, when it calls the UNet more than once a step or out of order, or when
+    the stride is longer than the run.
     """
 
     def __init__(
@@ -79,93 +87,199 @@ class EncoderCache:
         decoder: Any = None,
         **options: Any,
     ) -> None:
-        plan = plan_of(keys, options)
-        check_supported(pipe)
-        # torch.compile(unet) wraps the UNet; unet.compile() changes how it is called. In both cases its two parts are compiled.
-        self.called, self.unet = pipe.unet, getattr(pipe.unet, "_orig_mod", pipe.unet)
-        self.scheduler, self.controlnet = pipe.scheduler, getattr(pipe, "controlnet", None)
-        self.plan = plan
+        self.plan = plan_of(keys, options)
+        if not isinstance(parallel, bool):
+            raise ValueError(f"parallel must be True or False, not {parallel!r}")
+        if max_parallel is not None:
+            max_parallel = whole_number("max_parallel", max_parallel, 1)
+        self.pipe, self.decoder = pipe, decoder
         self.max_parallel = max_parallel if parallel else 1
-        self.split = SplitUNet(self.unet, self.plan.cut, self.plan.live, decoder)
-        if self.called is not self.unet or self.unet._compiled_call_impl is not None:
-            self.split.compile()
         self.stats = CacheStats()
-        self._signature = inspect.signature(type(self.unet).forward)
+        self._patches: list[Patch] = []
+        self._loops = 0  # progress bars that are open
         self._run: Run | None = None
         self._control: Any = None
         self._initial_noise: torch.Tensor | None = None
+        self._entered = False
+        self._compiled_call: Any = None
+        self._use(self._take_apart())
 
     def __enter__(self) -> EncoderCache:
-        patches = [
-            (self.called, name_of_forward(self.called), self._forward),
-            (self.scheduler, "set_timesteps", self._set_timesteps),
-        ]
-        if self.plan.prior_noise:
-            patches.append((self.scheduler, "step", self._scheduler_step))
-        if self.controlnet is not None and not self.plan.live:
-            patches.append((self.controlnet, name_of_forward(self.controlnet), self._controlnet_forward))
-        self._original = {function.__name__: getattr(target, name) for target, name, function in patches}
-        self._outside = [(target, name, vars(target).get(name, MISSING)) for target, name, _ in patches]
-        for target, name, function in patches:
-            setattr(target, name, looks_like(getattr(target, name), function))
-        if self.unet._compiled_call_impl is not None:
-            self._outside.append((self.unet, "_compiled_call_impl", self.unet._compiled_call_impl))
-            self.unet._compiled_call_impl = None
+        if self._entered:
+            raise ValueError("this EncoderCache is on already: make another one for another block")
+        if not self._has_the_same_unet():
+            self._use(self._take_apart())
+        self._patch()
+        self._entered = True
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for target, name, before in self._outside:
-            if before is MISSING:
-                vars(target).pop(name)
-            else:
-                setattr(target, name, before)
+    def __exit__(self, failed: object, *_: object) -> None:
+        self._unpatch()
+        self._entered, self._loops = False, 0
         self._run = self._control = self._initial_noise = None
+        if self.pipe.unet is not self._called and not failed:
+            raise ValueError("pipe.unet was exchanged inside the block and then called without the cache: exchange it before")
 
-    def _set_timesteps(self, *args: Any, **kwargs: Any) -> None:
-        """Forget the earlier run. Every pipeline calls this once before its loop."""
-        self._original["_set_timesteps"](*args, **kwargs)
-        self._run = None
+    def _take_apart(self) -> SplitUNet:
+        check_pipeline(self.pipe)
+        return SplitUNet(bare(self.pipe.unet), self.plan.cut, self.plan.live, self.decoder)
 
-    def _forward(self, *args: Any, **kwargs: Any) -> Any:
+    def _use(self, split: SplitUNet) -> None:
+        """Cache the UNet that the pipeline has now, which was taken apart to `split`."""
+        self._called, self._unet, self.split = self.pipe.unet, bare(self.pipe.unet), split
+        self._modules = tuple(self._unet.modules())
+        self._signature = inspect.signature(type(self._unet).forward)
+        # torch.compile(unet) wraps the UNet; unet.compile() changes how it is called. In both cases its two parts are compiled.
+        self._wrapped = hasattr(self._called, "_orig_mod")
+        if self._wrapped or self._unet._compiled_call_impl is not None:
+            self.split.compile()
+
+    def _patch(self) -> None:
+        called = self._called if self._wrapped else self._unet
+        self._replace(called, name_of_forward(called), self._forward)
+        self._compiled_call = self._unet._compiled_call_impl
+        if self._compiled_call is not None:
+            self._unet._compiled_call_impl = None
+        self._controlnet = getattr(self.pipe, "controlnet", None)
+        if self._controlnet is not None and not self.plan.live:
+            self._replace(self._controlnet, name_of_forward(self._controlnet), self._controlnet_forward)
+        if hasattr(self.pipe, "progress_bar"):
+            self._replace(self.pipe, "progress_bar", self._progress_bar)
+
+    def _replace(self, target: Any, name: str, function: Any) -> None:
+        self._patches.append(Patch(target, name, function))
+
+    def _unpatch(self) -> None:
+        for patch in reversed(self._patches):
+            patch.undo()
+        self._patches = []
+        if self._compiled_call is not None and self._unet._compiled_call_impl is None:
+            self._unet._compiled_call_impl = self._compiled_call
+
+    def _follow(self) -> None:
+        """Take the UNet and the ControlNet that the pipeline has now, if they are others, have other modules or were compiled."""
+        same = self._has_the_same_unet() and self._unet._compiled_call_impl is None
+        if same and getattr(self.pipe, "controlnet", None) is self._controlnet:
+            return
+        split = self._take_apart()
+        self._unpatch()
+        self._use(split)
+        self._patch()
+
+    def _has_the_same_unet(self) -> bool:
+        same = (a is b for a, b in zip_longest(self._modules, self._unet.modules()))
+        return self.pipe.unet is self._called and all(same)
+
+    def _progress_bar(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        """Every pipeline of diffusers runs its loop inside its progress bar."""
+        return WatchedBar(original(*args, **kwargs), self._loop_begins, self._loop_ended)
+
+    def _loop_begins(self) -> None:
+        self._loops += 1
+        if self._loops == 1:
+            self._follow()
+
+    def _loop_ended(self) -> None:
+        """Free the memory before the VAE or another pipeline runs, also when the loop was cut short."""
+        self._loops -= 1
+        if self._loops == 0:
+            self._run = self._control = self._initial_noise = None
+
+    def _forward(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         """Replace `unet.forward` while the cache is on."""
-        call = self._signature.bind(self.unet, *args, **kwargs).arguments
+        call = self._signature.bind(self._unet, *args, **kwargs).arguments
         del call["self"]
         as_tuple = not call.pop("return_dict", True)
-        if self._run is None or self._run.step == len(self._run.times):
-            self._run = start_run(self.scheduler, self.plan.keys, call["timestep"], call["sample"].device)
-        prediction = self._predict(self._run, call)
-        self._run.step += 1
-        if self._run.step == len(self._run.times):
-            self._run.features = self._run.earlier = ()  # frees the memory before the VAE runs
+        run = self._run_of(call["timestep"], call["sample"].device)
+        prediction = self._predict(run, call)
+        run.step += 1
+        if run.ended:
+            run.free()
+            if run.misplaced is not None and bool(run.misplaced):
+                raise ValueError(f"the UNet was called at another timestep than the scheduler's next: {SEVERAL_CALLS}")
         return (prediction,) if as_tuple else UNet2DConditionOutput(sample=prediction)
 
+    def _run_of(self, timestep: Any, device: torch.device) -> Run:
+        """Return the run that a call belongs to, at the step of this call. Raises `ValueError` for a call out of order."""
+        run, source = self._run, self.pipe.scheduler.timesteps
+        if run is None or run.source is not source:
+            return self._begin(timestep, device)
+        place = run.place_of(timestep)
+        if place is None and not run.ended:
+            run.note_place(timestep)
+        elif place is not None and place == run.step - 1 and not run.reuses:
+            run.step = place  # every call is a whole pass
+        elif place is None or place < run.step - 1 or run.ended:
+            return self._begin(timestep, device)
+        elif place == run.step - 1:
+            raise ValueError(SEVERAL_CALLS)
+        elif place > run.step:
+            raise ValueError(f"the UNet was called at step {place} where step {run.step} was next: no step may be left out")
+        return run
+
+    def _begin(self, timestep: Any, device: torch.device) -> Run:
+        """Start a run with the scheduler of this call. Pipelines make new timesteps for each."""
+        scheduler = self.pipe.scheduler
+        check_scheduler(scheduler)
+        self._run = None
+        if self.pipe.unet is self._called:
+            self._follow()
+        run = start_run(scheduler, self.plan.keys, timestep, device, Switches(self._unet))
+        if not rows_are_independent(self._unet.up_blocks):
+            run.launch = 1
+        if self.plan.prior_noise:
+            if run.begin:
+                raise ValueError("prior_noise needs a run that begins with noise: image-to-image begins with a picture")
+            if not any(patch.target is scheduler for patch in self._patches):
+                self._replace(scheduler, "step", self._scheduler_step)
+        self._run = run
+        return run
+
     def _predict(self, run: Run, call: dict[str, Any]) -> torch.Tensor:
-        rows = len(call["sample"])
+        rows, shape = len(call["sample"]), tuple(call["sample"].shape[1:])
         group = run.group_of_key.get(run.step)
+        if group is None and not self.split.can_decode():
+            group = run.rest_of_group()
         if group is not None:
             return self._key_step(run, group, call)
         if rows > run.rows:
             raise ValueError(f"the batch has grown from {run.rows} to {rows} inside a group: guidance may end there, not begin")
+        if shape != run.shape:
+            raise ValueError(f"the sample has changed from {run.shape} to {shape} inside a group: it may at a key step")
         if self.plan.live:
             self.stats.decoder_passes += 1
             return self.split.decode(self._features_at(run, [run.step], rows), **call)
+        self._drop_what_has_changed(run, call)
         while len(run.predictions) <= run.node_for(run.step):
             self._decode_ahead(run, call)
         return run.prediction_at(run.step, rows)
 
     def _key_step(self, run: Run, group: range, call: dict[str, Any]) -> torch.Tensor:
-        rows = len(call["sample"])
+        rows, shape = len(call["sample"]), tuple(call["sample"].shape[1:])
         # Drop features before the pass, so that two sets of them are never in memory at once. If the batch has grown, the earlier
         # features have too few rows for a line.
-        run.earlier, run.features = (run.features if self.plan.reuse == "linear" and rows <= run.rows else ()), ()
+        line = self.plan.reuse == "linear" and rows <= run.rows and shape == run.shape
+        run.earlier, run.features = (run.features if line else ()), ()
         run.earlier_key, run.predictions = run.key, []
         prediction, run.features = self.split.whole(**call)
-        run.key, run.rows = group.start, rows
+        run.key, run.rows, run.shape = group.start, rows, shape
         run.nodes, run.predictions = self.plan.decoded(group), [prediction]
+        run.asked = CallState(call, run.switches) if len(group) > 1 and not self.plan.live else None
         self.stats.encoder_passes += 1
         self.stats.decoder_passes += 1
         self.stats.cached_bytes = max(self.stats.cached_bytes, byte_count(run.features + run.earlier))
         return prediction
+
+    def _drop_what_has_changed(self, run: Run, call: dict[str, Any]) -> None:
+        """Forget predictions that were decoded for another prompt, other conditions or another state of the decoder."""
+        asked = CallState(call, run.switches)
+        if run.asked is None or run.asked.same(asked):
+            return
+        run.switches = Switches(self._unet)
+        if not rows_are_independent(self._unet.up_blocks):
+            run.launch = 1
+        run.asked = CallState(call, run.switches)
+        run.forget_predictions()
 
     def _decode_ahead(self, run: Run, call: dict[str, Any]) -> None:
         """Decode the next nodes in one launch. A batch of B becomes g*B rows, step-major.
@@ -173,7 +287,8 @@ class EncoderCache:
         If guidance has ended, B is the smaller number of rows.
         """
         done, rows = len(run.predictions), len(call["sample"])
-        steps = run.nodes[done : done + (self.max_parallel or steps_a_launch(run.features))]
+        limit = run.launch or (self.max_parallel or steps_a_launch(run.features) if can_tile(call) else 1)
+        steps = run.nodes[done : done + limit]
         decoded = self.split.decode(self._features_at(run, steps, rows), **tile_call(call, at(run.timesteps, steps)))
         run.predictions.extend(decoded.unflatten(0, (len(steps), rows)))
         self.stats.decoder_passes += len(steps)
@@ -193,19 +308,24 @@ class EncoderCache:
         ahead = torch.where(span == 0, torch.zeros_like(ahead), ahead).to(held[0].dtype).view(-1, 1, 1, 1, 1)
         return tuple(torch.addcmul(f, ahead, f - g).flatten(0, 1) for f, g in zip(held, earlier, strict=True))
 
-    def _scheduler_step(self, model_output: Any, timestep: Any, sample: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        """Call `scheduler.step` on a sample with prior noise, in the second half of the timesteps."""
-        assert self._run is not None
-        if self._run.step == 1:
-            self._initial_noise = sample / self.scheduler.init_noise_sigma
-        late = (torch.as_tensor(timestep) < self.scheduler.config.num_train_timesteps / 2).to(sample.device, sample.dtype)
-        sample = sample + self.plan.prior_noise * late * self._initial_noise
-        return self._original["_scheduler_step"](model_output, timestep, sample, *args, **kwargs)
+    def _scheduler_step(
+        self, original: Any, model_output: Any, timestep: Any, sample: torch.Tensor, *args: Any, **kw: Any
+    ) -> Any:
+        """Call `scheduler.step` on a sample with prior noise, in the second half of the steps."""
+        run = self._run
+        if run is not None:
+            if self._initial_noise is None or run.step == 1:
+                self._initial_noise = sample / self.pipe.scheduler.init_noise_sigma
+            late = run.late[run.step - 1].to(sample.device, sample.dtype)
+            sample = sample + self.plan.prior_noise * late * self._initial_noise
+        return original(model_output, timestep, sample, *args, **kw)
 
-    def _controlnet_forward(self, *args: Any, **kwargs: Any) -> Any:
+    def _controlnet_forward(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         """Run the ControlNet at a key step. Between key steps return its last result, which nobody reads."""
-        if self._run is None or self._run.step in {*self._run.group_of_key, len(self._run.times)}:
-            self._control = self._original["_controlnet_forward"](*args, **kwargs)
+        sample, timestep = (kwargs[name] if name in kwargs else args[i] for i, name in enumerate(("sample", "timestep")))
+        run = self._run_of(timestep, sample.device)
+        if run.step in run.group_of_key:
+            self._control = original(*args, **kwargs)
         return self._control
 
 
@@ -225,44 +345,6 @@ def plan_of(keys: Any, options: dict[str, Any]) -> Plan:
     if options:
         raise ValueError(f"a Plan says {', '.join(options)} itself: give it there")
     return keys
-
-
-def check_supported(pipe: Any) -> None:
-    """Raise one clear `ValueError` for a pipeline that cannot be cached."""
-    for part in ("unet", "scheduler"):
-        if not hasattr(pipe, part):
-            raise ValueError(
-                f"{type(pipe).__name__} has no .{part}: EncoderCache works on pipelines with a UNet; "
-                "for a transformer use the caches of diffusers (transformer.enable_cache)"
-            )
-    unet = type(getattr(pipe.unet, "_orig_mod", pipe.unet))
-    if not all(hasattr(pipe.unet, part) for part in ("conv_in", "down_blocks", "mid_block", "up_blocks")):
-        raise ValueError(
-            f"{unet.__name__} has no encoder and decoder blocks: use a UNet of diffusers; "
-            "for a transformer use the caches of diffusers (transformer.enable_cache)"
-        )
-    if "encoder_hidden_states" not in inspect.signature(unet.forward).parameters:
-        raise ValueError(f"{unet.__name__} takes no text or image embedding: use a conditional UNet of diffusers")
-    if getattr(pipe.scheduler, "order", 1) > 1:
-        raise ValueError(
-            f"{type(pipe.scheduler).__name__} calls the UNet {pipe.scheduler.order} times a step: "
-            "use a scheduler of order 1, such as DDIMScheduler or DPMSolverMultistepScheduler"
-        )
-
-
-def name_of_forward(module: Any) -> str:
-    """Return the attribute to patch. The offloading of accelerate keeps the forward that it calls under another name."""
-    return "_old_forward" if hasattr(module, "_hf_hook") else "forward"
-
-
-def looks_like(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `replacement` with the signature of `original`. Pipelines look at it to see what they may pass."""
-
-    @wraps(original)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return replacement(*args, **kwargs)
-
-    return call
 
 
 def steps_a_launch(features: Features) -> int:

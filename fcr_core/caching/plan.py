@@ -9,6 +9,14 @@ from typing import Any
 
 import numpy as np
 
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """Return an option as an `int`. Raises `ValueError` unless it is a whole number of at least `least`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise ValueError(f"{name} must be at least {least} and a whole number, not {value!r}")
+    return int(value)
+
+
 # Key steps that papers give by name, with the number of steps they are made for.
 NAMED = {"50ls": (50, (0, 1, 2, 3, 5, 10, 15, 25, 35))}  # Faster Diffusion (Li et al., 2023, arXiv 2312.09608)
 
@@ -34,16 +42,15 @@ class KeySteps:
     @classmethod
     def uniform(cls, stride: int, warmup: int = 0) -> KeySteps:
         """The first `warmup` steps, then every `stride`-th. Raises `ValueError` for a stride below 1."""
-        if stride < 1 or warmup < 0:
-            raise ValueError(f"stride must be at least 1 and warmup at least 0, not {stride} and {warmup}")
-        return cls(stride=stride, warmup=warmup)
+        return cls(stride=whole_number("stride", stride, 1), warmup=whole_number("warmup", warmup, 0))
 
     @classmethod
     def explicit(cls, indices: Sequence[int]) -> KeySteps:
-        """The given steps. Raises `ValueError` unless they start at 0 and increase."""
-        if not indices or indices[0] != 0 or any(a >= b for a, b in pairwise(indices)):
-            raise ValueError(f"key steps must start at 0 and increase, not {indices}")
-        return cls(indices=tuple(indices))
+        """The given steps. Raises `ValueError` unless they are whole numbers, start at 0 and increase."""
+        steps = tuple(whole_number(f"a key step of {list(indices)}", step, 0) for step in indices)
+        if not steps or steps[0] != 0 or any(a >= b for a, b in pairwise(steps)):
+            raise ValueError(f"key steps must start at 0 and increase, not {list(indices)}")
+        return cls(indices=steps)
 
     @classmethod
     def named(cls, name: str) -> KeySteps:
@@ -56,9 +63,7 @@ class KeySteps:
     @classmethod
     def chosen(cls, count: int) -> KeySteps:
         """`count` key steps that a search has still to place (`fcr_core.caching.key_search`)."""
-        if count < 2:
-            raise ValueError(f"at least 2 key steps can be chosen, not {count}: the first is always step 0")
-        return cls(count=count)
+        return cls(count=whole_number("the number of key steps to choose", count, 2))
 
     @classmethod
     def calibrated(cls, drift: Sequence[float] | np.ndarray, count: int) -> KeySteps:
@@ -121,17 +126,32 @@ class KeySteps:
     def _published_name(self) -> str | None:
         return next((name for name, known in NAMED.items() if known == (self.made_for, self.indices)), None)
 
-    def groups(self, steps: int) -> list[range]:
+    def groups(self, steps: int, repeated: int = 0) -> list[range]:
         """The group of each key step in order; together they cover `range(steps)`, and the last may be shorter.
+
+        `repeated`: the call that evaluates a step a second time, as PNDM does, which makes 51 calls for 50 steps. Key steps that
+        were made for 50 steps then mean these.
+
+        >>> KeySteps.named("50ls").groups(51, repeated=2)[:4]
+        [range(0, 1), range(1, 3), range(3, 4), range(4, 6)]
 
         Raises `ValueError` when the stride or a key step does not fit into `steps`, they were made for another number, or they
         have still to be chosen.
         """
         if self.count:
             raise ValueError(f"{self.count} key steps have still to be chosen: search for them first")
+        if repeated > 0 and self.made_for == steps - 1:
+            return KeySteps(indices=tuple(step + (step >= repeated) for step in self.indices)).groups(steps)
+        if self.made_for not in (None, steps):
+            made_for = f"{self.made_for} sampling steps"
+            raise ValueError(f"key steps for {made_for} do not fit into {steps} calls of the UNet: sample with {made_for}")
         keys = [*range(min(self.warmup, steps)), *range(self.warmup, steps, self.stride)] if self.stride else [*self.indices]
-        if (self.stride or keys[-1] + 1) > steps or self.made_for not in (None, steps):
-            raise ValueError(f"key steps {self} do not fit into {steps} sampling steps: use a smaller stride or more steps")
+        if self.stride and self.stride > steps:
+            raise ValueError(
+                f"key steps with stride {self.stride} do not fit into {steps} sampling steps: use a smaller stride or more steps"
+            )
+        if keys[-1] >= steps:
+            raise ValueError(f"key steps {keys} do not fit into {steps} sampling steps: the last may be {steps - 1}")
         return [range(start, stop) for start, stop in zip(keys, [*keys[1:], steps], strict=True)]
 
 
@@ -161,12 +181,15 @@ class Plan:
     prior_noise: float = field(default=0.0, metadata={"name": "noise{}"})
 
     def __post_init__(self) -> None:
-        if self.cut < 0:
-            raise ValueError(f"cut must be at least 0 (the whole decoder runs), not {self.cut}")
+        whole_number("cut", self.cut, 0)
         if self.reuse not in ("hold", "linear"):
             raise ValueError(f'reuse must be "hold" or "linear", not {self.reuse!r}')
-        if self.nodes is not None and self.nodes < 1:
-            raise ValueError(f"nodes must be at least 1 (the key step's own decoder), not {self.nodes}")
+        if self.nodes is not None:
+            whole_number("nodes", self.nodes, 1)
+        if not isinstance(self.live, bool):
+            raise ValueError(f"live must be True or False, not {self.live!r}")
+        if isinstance(self.prior_noise, bool | str) or not 0 <= self.prior_noise < 1:
+            raise ValueError(f"prior_noise must be a share from 0 to below 1, not {self.prior_noise!r}")
         if self.live and self.nodes is not None:
             raise ValueError("live reads the sample of every step, so no decoder can be left out: use nodes=None")
 

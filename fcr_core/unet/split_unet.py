@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from fcr_core.unet.block_copies import HOOKS, replace, shallow_copy, stand_in
-from fcr_core.unet.up_block_head import head_of, with_head
+from fcr_core.unet.up_block_head import HEAD, head_of, with_head
 
 # The tensors (rows, C, h, w) that the up blocks from `cut` on read. Order: hidden state, then residuals, block by block. If the
 # first block's head is cached, that block contributes its residuals except the last, then the head's two outputs.
@@ -47,14 +47,16 @@ class SplitUNet:
             raise ValueError(f"cut {cut}: {type(unet).__name__} has the up blocks 0 to {blocks - 1}")
         self._features: list[torch.Tensor] = []
         self._outputs: dict[str, Any] = {}
+        self._present: dict[int, tuple[bool, ...]] = {}  # by up block: which of its residuals there are
         self.cut, self.live, self.device = cut, live, unet.device
         self.head = not live and bool(head_of(unet.up_blocks[cut]))
+        self._first, self._headed = unet.up_blocks[cut], False
         self._whole, self._decoder = self._recording_copy(unet), self._decoding_copy(decoder or unet)
 
     def whole(self, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, Features]:
         """Return the UNet's prediction and the features. The arguments are those of the UNet's `forward`."""
         # Start empty: an earlier pass may have failed half-way, and a compiled pass must not depend on the one before.
-        self._features, self._outputs = [], {}
+        self._features, self._outputs, self._present = [], {}, {}
         prediction = self._whole(*args, **kwargs, return_dict=False)[0]
         features, self._features = tuple(self._features), []
         return prediction, features
@@ -68,6 +70,10 @@ class SplitUNet:
         prediction = self._decoder(*args, **kwargs, return_dict=False)[0]
         self._features = []
         return prediction
+
+    def can_decode(self) -> bool:
+        """Return False if the features hold the head of the first decoded block and it is not as it was built any more."""
+        return not self._headed or as_built(self._first)
 
     def compile(self, **options: Any) -> None:
         """Compile both callables with `torch.compile`. Each batch size makes one static graph."""
@@ -89,11 +95,9 @@ class SplitUNet:
         made = shallow_copy(unet)
         for name, block in self._skipped(unet).items():
             replace(made, name, stand_in(block, self._repeat_shape(name)))
-        start = 1
         for index, block in enumerate(unet.up_blocks):
             if index >= self.cut:
-                replace(made, f"up_blocks.{index}", stand_in(block, self._read(index, block, start)))
-                start += len(block.resnets)
+                replace(made, f"up_blocks.{index}", stand_in(block, self._read(index, block)))
         return made
 
     def _skipped(self, unet: UNet) -> dict[str, nn.Module]:
@@ -131,13 +135,16 @@ class SplitUNet:
         recording = with_head(block, self._keep) if self.head and index == self.cut else None
 
         def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
-            if recording is not None and as_built(block):
+            self._present[index] = tuple(residual is not None for residual in res_hidden_states_tuple)
+            if index == self.cut:
+                self._headed = recording is not None and as_built(block)
+            if recording is not None and self._headed:
                 self._features.extend(res_hidden_states_tuple[:-1])
                 return recording(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)
             if index == self.cut:
                 self._features.append(own(block, hidden_states))
             if not self.live:
-                self._features.extend(res_hidden_states_tuple)
+                self._features.extend(residual for residual in res_hidden_states_tuple if residual is not None)
             return block(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)
 
         return forward
@@ -153,12 +160,17 @@ class SplitUNet:
         """Make the stand-ins that return the head's outputs. These lie after the block's other residuals in the features."""
         return lambda module, index: lambda x: self._features[residuals - 1 + index]
 
-    def _read(self, index: int, block: Any, start: int) -> Callable[..., Any]:
+    def _residuals(self, index: int) -> tuple[torch.Tensor | None, ...]:
+        """Return what up block `index` read beside its hidden state. K blocks have None where a down block gave nothing."""
+        start, present = 1 + sum(sum(self._present[i]) for i in range(self.cut, index)), self._present[index]
+        return tuple(self._features[start + sum(present[:i])] if there else None for i, there in enumerate(present))
+
+    def _read(self, index: int, block: Any) -> Callable[..., Any]:
         count = len(block.resnets)
         reading = with_head(block, self._kept(count), skip=True) if self.head and index == self.cut else None
 
         def forward(hidden_states: torch.Tensor, res_hidden_states_tuple: tuple, **kwargs: Any) -> torch.Tensor:
-            if reading is not None and as_built(block):
+            if reading is not None and self._headed:
                 # Only the head would read these inputs, so they have zero channels.
                 nothing = self._features[count][:, :0]
                 residuals = (*self._features[: count - 1], nothing)
@@ -166,20 +178,25 @@ class SplitUNet:
             if index == self.cut:
                 hidden_states = own(block, self._features[0])
             if not self.live:
-                res_hidden_states_tuple = tuple(self._features[start : start + count])
+                res_hidden_states_tuple = self._residuals(index)
             return block(hidden_states=hidden_states, res_hidden_states_tuple=res_hidden_states_tuple, **kwargs)
 
         return forward
 
 
 def as_built(block: Any) -> bool:
-    """Return True if a copy may run in the block's place.
+    """Return True if a copy may run in the block's place and hold the outputs of its head.
 
-    Nothing may hook, patch or compile the block or its first resnet, and FreeU must be off.
+    Nothing may hook, patch or compile the block or its first resnet, its head may have no adapter, and FreeU must be off.
     """
-    return not freeu(block) and not any(
-        "forward" in vars(module) or module._compiled_call_impl is not None or any(getattr(module, name) for name in HOOKS)
-        for module in (block, block.resnets[0])
+    plain_head = all(type(getattr(block.resnets[0], name)) is nn.Conv2d for name in HEAD)
+    return (
+        plain_head
+        and not freeu(block)
+        and not any(
+            "forward" in vars(module) or module._compiled_call_impl is not None or any(getattr(module, name) for name in HOOKS)
+            for module in (block, block.resnets[0])
+        )
     )
 
 
@@ -194,7 +211,9 @@ def own(block: nn.Module, hidden_states: torch.Tensor) -> torch.Tensor:
 
 
 def map_tensors(output: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """Apply `function` to each tensor of a block's output, which is a tensor or nested tuples of tensors."""
+    """Apply `function` to each tensor of a block's output, which is a tensor or nested tuples of tensors and of None."""
+    if output is None:
+        return None
     if isinstance(output, torch.Tensor):
         return function(output)
     return tuple(map_tensors(part, function) for part in output)

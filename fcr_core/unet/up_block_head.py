@@ -15,7 +15,7 @@ from torch import nn
 
 from fcr_core.unet.block_copies import shallow_copy, stand_in
 
-NAMES = ("conv1", "conv_shortcut")
+HEAD = ("conv1", "conv_shortcut")
 
 
 def head_of(block: Any) -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def head_of(block: Any) -> tuple[str, ...]:
     """
     first = block.resnets[0]
     plain = type(first) is ResnetBlock2D and first.upsample is None and first.downsample is None
-    return tuple(f"resnets.0.{name}" for name in NAMES) if plain and first.conv_shortcut is not None else ()
+    return tuple(f"resnets.0.{name}" for name in HEAD) if plain and first.conv_shortcut is not None else ()
 
 
 def with_head(block: Any, forward_of: Callable[[nn.Module, int], Callable[..., Any]], skip: bool = False) -> nn.Module:
@@ -37,7 +37,7 @@ def with_head(block: Any, forward_of: Callable[[nn.Module, int], Callable[..., A
     made: Any = shallow_copy(block)
     made.gradient_checkpointing = False
     first: Any = shallow_copy(block.resnets[0])
-    for index, name in enumerate(NAMES):
+    for index, name in enumerate(HEAD):
         module = getattr(first, name)
         setattr(first, name, stand_in(module, forward_of(module, index)))
     if skip:

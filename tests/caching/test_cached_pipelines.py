@@ -21,6 +21,7 @@ from diffusers import (
 
 from fcr_core import EncoderCache
 
+from ..held_features import HeldFeatures, every
 from ..unets import IMAGE, image_unet, text, video_unet
 
 STEPS = 8
@@ -231,3 +232,36 @@ def test_guidance_may_be_switched_off_by_a_callback():
         assert torch.equal(sample(pipe, call), expected)
     with EncoderCache(pipe, stride=4):
         assert sample(pipe, call).shape == expected.shape
+
+
+K_BLOCKS = {
+    "block_out_channels": (32, 64, 64),
+    "down_block_types": ("KDownBlock2D", "KCrossAttnDownBlock2D", "KCrossAttnDownBlock2D"),
+    "up_block_types": ("KCrossAttnUpBlock2D", "KCrossAttnUpBlock2D", "KUpBlock2D"),
+    "mid_block_type": None,
+    "norm_num_groups": None,
+    "resnet_time_scale_shift": "scale_shift",
+    "time_embedding_type": "fourier",
+    "time_embedding_dim": 64,
+    "act_fn": "gelu",
+    "attention_head_dim": 8,
+}
+
+
+@pytest.mark.parametrize(
+    "blocks", [{"mid_block_type": None}, {"mid_block_type": "UNetMidBlock2D"}, K_BLOCKS], ids=["no mid", "plain mid", "K"]
+)
+@pytest.mark.parametrize("options", [{}, {"cut": 1}])
+def test_unets_of_other_blocks(blocks, options):
+    torch.manual_seed(0)
+    pipe, call = components(StableDiffusionPipeline, UNet2DConditionModel(**IMAGE | blocks)), plain()[1]
+    plain_output = sample(pipe, call)
+    with EncoderCache(pipe, stride=1, **options):
+        assert torch.equal(sample(pipe, call), plain_output)
+    with HeldFeatures(pipe, every(4), options.get("cut", 0)):
+        expected = sample(pipe, call)
+    with EncoderCache(pipe, stride=4, **options):
+        torch.testing.assert_close(sample(pipe, call), expected, rtol=1e-4, atol=1e-5)
+    for more in ({"reuse": "linear"}, {"nodes": 2}, {"live": True, "cut": 1}):
+        with EncoderCache(pipe, stride=4, **options | more):
+            assert torch.isfinite(sample(pipe, call)).all()

@@ -438,3 +438,52 @@ def test_unsupported_input_is_refused_in_words():
             EncoderCache(pipe, **options)
     with pytest.raises(ValueError, match=f"do not fit into {STEPS}"), EncoderCache(pipe, stride=STEPS + 1):
         run(pipe)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"stride": 0}, "stride must be at least 1"),
+        ({"stride": 2.5}, "stride must be at least 1 and a whole number, not 2.5"),
+        ({"stride": "4"}, "stride must be .* not '4'"),
+        ({"stride": True}, "stride must be"),
+        ({"stride": 4, "cut": -1}, "cut must be at least 0"),
+        ({"stride": 4, "cut": 1.0}, "cut must be"),
+        ({"stride": 4, "nodes": 1.5}, "nodes must be"),
+        ({"stride": 4, "reuse": "Hold"}, "reuse must be"),
+        ({"stride": 4, "live": "no"}, "live must be True or False"),
+        ({"stride": 4, "max_parallel": 0}, "max_parallel must be at least 1"),
+        ({"stride": 4, "max_parallel": -1}, "max_parallel must be"),
+        ({"stride": 4, "parallel": "no"}, "parallel must be True or False"),
+        ({"stride": 4, "prior_noise": "0.003"}, "prior_noise must be a share"),
+        ({"stride": 4, "prior_noise": -0.1}, "prior_noise must be a share"),
+        ({"stride": 4, "prior_noise": float("nan")}, "prior_noise must be a share"),
+        ({"stride": 4, "strides": 4}, "no option strides"),
+        ({"keys": 4}, r"give a stride \(stride=4\)"),
+        ({"keys": [0, 4.0]}, "a key step of .* must be"),
+        ({"keys": [1, 4]}, "start at 0 and increase"),
+        ({"keys": [0, 4, 4]}, "start at 0 and increase"),
+        ({"keys": []}, "start at 0"),
+        ({"keys": ["0", "4"]}, "a key step of .* must be"),
+        ({"keys": "51ls"}, "no key steps named '51ls'"),
+        ({"keys": [0, 4], "stride": 4}, "either key steps or a stride"),
+    ],
+)
+def test_mistyped_arguments_are_refused_in_one_line(options, words):
+    pipe = make_pipe()
+    before = {name: vars(part).keys() for name, part in (("unet", pipe.unet), ("scheduler", pipe.scheduler))}
+    with pytest.raises(ValueError, match=words) as raised:
+        EncoderCache(pipe, **options)
+    assert "\n" not in str(raised.value)
+    assert before == {name: vars(part).keys() for name, part in (("unet", pipe.unet), ("scheduler", pipe.scheduler))}
+
+
+def test_key_steps_may_be_a_list_and_numbers_of_numpy():
+    pipe = make_pipe()
+    with EncoderCache(pipe, [0, 4]) as listed:
+        run(pipe)
+    with EncoderCache(pipe, np.array([0, 4]).tolist(), cut=np.int64(0)):
+        run(pipe)
+    with EncoderCache(pipe, stride=np.int64(4)):
+        run(pipe)
+    assert listed.stats.encoder_passes == 2

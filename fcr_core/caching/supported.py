@@ -1,0 +1,54 @@
+"""What `EncoderCache` works on. The rest is refused in one line that says what to use instead."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from torch.nn.parallel import DataParallel, DistributedDataParallel
+
+
+def check_pipeline(pipe: Any) -> None:
+    """Raise `ValueError` for a pipeline that cannot be cached."""
+    for part in ("unet", "scheduler"):
+        if not hasattr(pipe, part):
+            raise ValueError(
+                f"{type(pipe).__name__} has no .{part}: EncoderCache works on pipelines with a UNet; "
+                "for a transformer use the caches of diffusers (transformer.enable_cache)"
+            )
+    check_unet(bare(pipe.unet))
+    check_scheduler(pipe.scheduler)
+
+
+def bare(unet: Any) -> Any:
+    """Return the UNet of diffusers itself, without the wrappers of `torch.compile` and PEFT.
+
+    Raises `ValueError` for wrappers that run several copies of it.
+    """
+    if isinstance(unet, DataParallel | DistributedDataParallel):
+        raise ValueError(
+            f"pipe.unet is a {type(unet).__name__}, which runs copies of the UNet that a cache does not see: "
+            "set pipe.unet = pipe.unet.module, and use one process a GPU to sample on several"
+        )
+    if hasattr(unet, "_orig_mod"):
+        return bare(unet._orig_mod)
+    return bare(unet.get_base_model()) if hasattr(unet, "get_base_model") else unet
+
+
+def check_unet(unet: Any) -> None:
+    name = type(unet).__name__
+    if not all(hasattr(unet, part) for part in ("conv_in", "down_blocks", "mid_block", "up_blocks")):
+        raise ValueError(
+            f"{name} has no encoder and decoder blocks: use a UNet of diffusers; "
+            "for a transformer use the caches of diffusers (transformer.enable_cache)"
+        )
+    if "encoder_hidden_states" not in inspect.signature(type(unet).forward).parameters:
+        raise ValueError(f"{name} takes no text or image embedding: use a conditional UNet of diffusers")
+
+
+def check_scheduler(scheduler: Any) -> None:
+    if getattr(scheduler, "order", 1) > 1:
+        raise ValueError(
+            f"{type(scheduler).__name__} calls the UNet {scheduler.order} times a step: "
+            "use a scheduler of order 1, such as DDIMScheduler or DPMSolverMultistepScheduler"
+        )
