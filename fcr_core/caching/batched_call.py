@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from diffusers.models import attention_processor
 
-from fcr_core.caching.call_state import tensors_in
+from fcr_core.caching.call_state import Switches, tensors_in
 
 # These arguments are left out, because their effect is already in the features.
 IN_THE_FEATURES = (
@@ -71,21 +71,20 @@ def can_tile(call: dict[str, Any]) -> bool:
     return not list(tensors_in(others)) and all(x.dim() == 0 or len(x) in (1, batch) for x in tensors_in(rows))
 
 
-def rows_are_independent(module: torch.nn.Module) -> bool:
-    """Return True if nothing in `module` may look at several rows of a batch at once.
+def rows_are_independent(decoder: Switches) -> bool:
+    """Return True if nothing in a decoder may look at several rows of a batch at once.
 
     Attention processors have to be those that work row by row, and no hook or patched forward may be there but those of
     accelerate and diffusers.
     """
-    return all(
-        type(getattr(part, "processor", None)) in (type(None), *ROW_BY_ROW)
-        and (hasattr(part, "_hf_hook") or hasattr(part, "_diffusers_hook") or not watched_by_others(part))
-        for part in module.modules()
-    )
+    processors = (type(part.processor) in ROW_BY_ROW for part in decoder.attention)
+    return all(processors) and not any(map(watched_by_others, decoder.parts))
 
 
 def watched_by_others(module: torch.nn.Module) -> bool:
-    return "forward" in vars(module) or bool(module._forward_hooks) or bool(module._forward_pre_hooks)
+    own = vars(module)
+    watched = "forward" in own or own["_forward_hooks"] or own["_forward_pre_hooks"]
+    return bool(watched) and "_hf_hook" not in own and "_diffusers_hook" not in own
 
 
 def tile(value: Any, batch: int, times: int) -> Any:

@@ -28,23 +28,28 @@ class Seen(NamedTuple):
 
 
 class Switches:
-    """The parts of a UNet's decoder by which a callback may change it during a run: attention, adapters, gates, FreeU."""
+    """The parts of a UNet's decoder by which a callback may change it during a run: attention, adapters, gates, FreeU.
+
+    They are asked at every step, so they are looked up in `vars`: a module takes microseconds to say that it has no attribute.
+    """
 
     def __init__(self, unet: Any) -> None:
-        self._unet = unet
-        parts = list(unet.up_blocks.modules())
-        self._attention = [part for part in parts if hasattr(part, "processor")]
-        self._adapters = [part for part in parts if isinstance(getattr(part, "scaling", None), dict)]
-        self._gates = [part for part in parts if isinstance(getattr(part, "enabled", None), bool)]
+        self._unet, self.parts = unet, list(unet.up_blocks.modules())
+        self.attention = [part for part in self.parts if "processor" in vars(part) or "processor" in part._modules]
+        self._adapters = [part for part in self.parts if isinstance(vars(part).get("scaling"), dict)]
+        self._gates = [part for part in self.parts if isinstance(vars(part).get("enabled"), bool)]
 
-    def state(self) -> Iterator[Any]:
-        yield list(getattr(self._unet, "peft_config", ()))
-        for part in self._attention:
-            yield from (part.processor, getattr(part.processor, "scale", None))
-        for part in self._adapters:
-            yield from (getattr(part, name, None) for name in ADAPTER)
-        yield from (part.enabled for part in self._gates)
-        yield from ([getattr(block, name, None) for name in FREEU] for block in self._unet.up_blocks)
+    def state(self) -> list[Any]:
+        """The switches as they are, as flat as can be."""
+        leaves = [part.processor for part in self.attention]
+        leaves += [vars(block).get(name) for block in self._unet.up_blocks for name in FREEU]
+        leaves += [part.enabled for part in self._gates]
+        scales = [scale for part in self.attention if (scale := getattr(part.processor, "scale", None)) is not None]
+        adapters = [getattr(part, name, None) for part in self._adapters for name in ADAPTER]
+        for value in (scales, adapters, list(vars(self._unet).get("peft_config", ()))):
+            if value:
+                add_leaves(value, leaves)
+        return leaves
 
 
 class CallState:
@@ -54,32 +59,37 @@ class CallState:
     """
 
     def __init__(self, call: dict[str, Any], switches: Switches) -> None:
-        arguments = {name: value for name, value in call.items() if name not in NOT_COMPARED}
-        self._leaves = [*leaves(arguments), *leaves(list(switches.state()))]
+        self._leaves = switches.state()
+        for name, value in call.items():
+            if name not in NOT_COMPARED:
+                self._leaves.append(name)
+                add_leaves(value, self._leaves)
 
     def same(self, later: CallState) -> bool:
         here, there = self._leaves, later._leaves
         return len(here) == len(there) and all(map(is_same, here, there))
 
 
-def leaves(value: Any) -> Iterator[Any]:
-    """The values in nested dictionaries and lists, with their keys and lengths."""
-    if isinstance(value, dict):
-        yield tuple(value)
+def add_leaves(value: Any, leaves: list[Any]) -> None:
+    """Append the values in nested dictionaries and lists, with their keys and lengths."""
+    if isinstance(value, torch.Tensor):
+        leaves.append(Seen(value, version_of(value)))
+    elif isinstance(value, dict):
+        leaves.append(tuple(value))
         for part in value.values():
-            yield from leaves(part)
-    elif isinstance(value, list | tuple):
-        yield len(value)
+            add_leaves(part, leaves)
+    elif isinstance(value, (list, tuple)):
+        leaves.append(len(value))
         for part in value:
-            yield from leaves(part)
-    elif isinstance(value, torch.Tensor):
-        yield Seen(value, version_of(value))
+            add_leaves(part, leaves)
     else:
-        yield value
+        leaves.append(value)
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
-    return (leaf.tensor for leaf in leaves(value) if isinstance(leaf, Seen))
+    leaves: list[Any] = []
+    add_leaves(value, leaves)
+    return (leaf.tensor for leaf in leaves if isinstance(leaf, Seen))
 
 
 def version_of(tensor: torch.Tensor) -> int | None:
@@ -87,11 +97,13 @@ def version_of(tensor: torch.Tensor) -> int | None:
 
 
 def is_same(before: Any, now: Any) -> bool:
+    if before is now:
+        return True
     if isinstance(before, Seen) and isinstance(now, Seen):
         if before.tensor is now.tensor:
             return before.version == now.version
         return before.version == version_of(before.tensor) and equal_on_cpu(before.tensor, now.tensor)
-    return before is now or (isinstance(before, COMPARED) and type(before) is type(now) and before == now)
+    return isinstance(before, COMPARED) and type(before) is type(now) and before == now
 
 
 def equal_on_cpu(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -127,7 +126,8 @@ class EncoderCache:
     def _use(self, split: SplitUNet) -> None:
         """Cache the UNet that the pipeline has now, which was taken apart to `split`."""
         self._called, self._unet, self.split = self.pipe.unet, bare(self.pipe.unet), split
-        self._modules = tuple(self._unet.modules())
+        self._children = [(module._modules, tuple(module._modules.values())) for module in self._unet.modules()]
+        self._switches = Switches(self._unet)
         self._signature = inspect.signature(type(self._unet).forward)
         # torch.compile(unet) wraps the UNet; unet.compile() changes how it is called. In both cases its two parts are compiled.
         self._wrapped = hasattr(self._called, "_orig_mod")
@@ -167,7 +167,7 @@ class EncoderCache:
         self._patch()
 
     def _has_the_same_unet(self) -> bool:
-        same = (a is b for a, b in zip_longest(self._modules, self._unet.modules()))
+        same = (tuple(now.values()) == before for now, before in self._children)
         return self.pipe.unet is self._called and all(same)
 
     def _progress_bar(self, original: Any, *args: Any, **kwargs: Any) -> Any:
@@ -222,11 +222,10 @@ class EncoderCache:
         scheduler = self.pipe.scheduler
         check_scheduler(scheduler)
         self._run = None
-        if self.pipe.unet is self._called:
+        if self._loops == 0 and self.pipe.unet is self._called:
             self._follow()
-        run = start_run(scheduler, self.plan.keys, timestep, device, Switches(self._unet))
-        if not rows_are_independent(self._unet.up_blocks):
-            run.launch = 1
+        run = start_run(scheduler, self.plan.keys, timestep, device)
+        run.launch = None if rows_are_independent(self._switches) else 1
         if self.plan.prior_noise:
             if run.begin:
                 raise ValueError("prior_noise needs a run that begins with noise: image-to-image begins with a picture")
@@ -237,6 +236,7 @@ class EncoderCache:
 
     def _predict(self, run: Run, call: dict[str, Any]) -> torch.Tensor:
         rows, shape = len(call["sample"]), tuple(call["sample"].shape[1:])
+        changed = self._has_changed(run, call)
         group = run.group_of_key.get(run.step)
         if group is None and not self.split.can_decode():
             group = run.rest_of_group()
@@ -249,7 +249,8 @@ class EncoderCache:
         if self.plan.live:
             self.stats.decoder_passes += 1
             return self.split.decode(self._features_at(run, [run.step], rows), **call)
-        self._drop_what_has_changed(run, call)
+        if changed:
+            run.forget_predictions()
         while len(run.predictions) <= run.node_for(run.step):
             self._decode_ahead(run, call)
         return run.prediction_at(run.step, rows)
@@ -264,22 +265,25 @@ class EncoderCache:
         prediction, run.features = self.split.whole(**call)
         run.key, run.rows, run.shape = group.start, rows, shape
         run.nodes, run.predictions = self.plan.decoded(group), [prediction]
-        run.asked = CallState(call, run.switches) if len(group) > 1 and not self.plan.live else None
         self.stats.encoder_passes += 1
         self.stats.decoder_passes += 1
         self.stats.cached_bytes = max(self.stats.cached_bytes, byte_count(run.features + run.earlier))
         return prediction
 
-    def _drop_what_has_changed(self, run: Run, call: dict[str, Any]) -> None:
-        """Forget predictions that were decoded for another prompt, other conditions or another state of the decoder."""
-        asked = CallState(call, run.switches)
-        if run.asked is None or run.asked.same(asked):
-            return
-        run.switches = Switches(self._unet)
-        if not rows_are_independent(self._unet.up_blocks):
+    def _has_changed(self, run: Run, call: dict[str, Any]) -> bool:
+        """Return True if the prompt, a condition or the decoder is not that of the call before.
+
+        If modules have come or gone, the UNet is taken apart anew, and what was kept does not fit it.
+        """
+        before, run.asked = run.asked, CallState(call, self._switches)
+        if before is None or before.same(run.asked):
+            return False
+        if not self._has_the_same_unet():
+            self._follow()
+            run.asked = CallState(call, self._switches)
+        if not rows_are_independent(self._switches):
             run.launch = 1
-        run.asked = CallState(call, run.switches)
-        run.forget_predictions()
+        return True
 
     def _decode_ahead(self, run: Run, call: dict[str, Any]) -> None:
         """Decode the next nodes in one launch. A batch of B becomes g*B rows, step-major.

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fcr_core.caching.call_state import CallState, Switches
+from fcr_core.caching.call_state import CallState
 from fcr_core.caching.plan import KeySteps
 from fcr_core.unet.split_unet import Features
 
@@ -24,7 +24,6 @@ class Run:
         times: the solver's time variable, (steps,).
         timesteps: the timesteps that the UNet gets, (steps,).
         late: True in the second half of the steps, (steps,).
-        switches: what may change the decoder during the run.
         launch: the most steps a launch; None = no limit of this run's own.
     """
 
@@ -34,7 +33,6 @@ class Run:
     times: torch.Tensor
     timesteps: torch.Tensor
     late: torch.Tensor
-    switches: Switches
     launch: int | None = None
     step: int = 0
     rows: int = 0
@@ -45,7 +43,7 @@ class Run:
     earlier_key: int = 0
     nodes: list[int] = field(default_factory=list)  # the group's steps whose decoder runs
     predictions: list[Any] = field(default_factory=list)  # tensors of the nodes decoded so far; None once no step needs it
-    asked: CallState | None = None  # what the predictions were decoded for
+    asked: CallState | None = None  # what the last call asked for
     changed_at: int = -2  # the last step that was asked for with something else
     misplaced: torch.Tensor | None = None  # on the device: whether a call came at another timestep than the expected one
 
@@ -126,13 +124,13 @@ class Run:
         self.features, self.earlier, self.predictions, self.asked = (), (), [], None
 
 
-def start_run(scheduler: Any, keys: KeySteps, timestep: Any, device: torch.device, switches: Switches) -> Run:
+def start_run(scheduler: Any, keys: KeySteps, timestep: Any, device: torch.device) -> Run:
     """Return the run that begins with this call. Image-to-image pipelines begin at a later timestep than the first."""
     source = scheduler.timesteps
     begin = position(source, torch.as_tensor(timestep))
     groups = keys.groups(len(source) - begin, repeated_call(scheduler) - begin)
     times, timesteps, late = (x[begin:].to(device) for x in (time_variable(scheduler), source, second_half(scheduler)))
-    return Run(groups, source, begin, times, timesteps, late, switches)
+    return Run(groups, source, begin, times, timesteps, late)
 
 
 def position(timesteps: torch.Tensor, now: torch.Tensor) -> int:

@@ -72,8 +72,8 @@ class SplitUNet:
         return prediction
 
     def can_decode(self) -> bool:
-        """Return False if the features hold the head of the first decoded block and it is not as it was built any more."""
-        return not self._headed or as_built(self._first)
+        """Return False if no features were taken, or they are the head of a block that is not as it was built any more."""
+        return bool(self._present) and (not self._headed or as_built(self._first))
 
     def compile(self, **options: Any) -> None:
         """Compile both callables with `torch.compile`. Each batch size makes one static graph."""

@@ -10,6 +10,7 @@ from peft import LoraConfig
 
 from fcr_core import EncoderCache
 from fcr_core.caching.batched_call import can_tile, rows_are_independent, tile_call
+from fcr_core.caching.call_state import Switches
 
 from ..held_features import HeldFeatures, every
 from ..unets import IMAGE, image_unet, text
@@ -152,9 +153,9 @@ def test_processors_that_take_the_batch_apart_see_one_step_a_launch():
     pipe, call = plain()
     pipe.unet.set_attn_processor(Mixing())
     agrees(pipe, call, {})
-    assert not rows_are_independent(pipe.unet.up_blocks)
+    assert not rows_are_independent(Switches(pipe.unet))
     pipe.unet.set_attn_processor(AttnProcessor2_0())
-    assert rows_are_independent(pipe.unet.up_blocks)
+    assert rows_are_independent(Switches(pipe.unet))
 
 
 def test_a_processor_may_be_exchanged_inside_a_group():

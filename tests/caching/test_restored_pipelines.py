@@ -97,31 +97,40 @@ def test_the_hooks_of_submodules_as_sequential_offloading_makes_them():
         assert torch.equal(sample(pipe, call), expected)
 
 
-@pytest.mark.parametrize("when", ["between two calls", "inside a call"])
-def test_adapters_may_be_loaded_and_removed_inside_the_block(when):
+def adapted(unet):
+    torch.manual_seed(3)
+    unet.add_adapter(LORA, "a")
+
+
+def loading_after(step):
+    return {"callback_on_step_end": lambda pipe, i, t, tensors: (i == step and adapted(pipe.unet)) or tensors}
+
+
+def test_adapters_may_be_loaded_and_removed_between_two_calls():
     pipe, call = plain()
     before = sample(pipe, call)
-    other = plain()[0]
-    other.unet.load_state_dict(pipe.unet.state_dict())
-    torch.manual_seed(3)
-    other.unet.add_adapter(LORA, "a")
-    with HeldFeatures(other, every(4), cut=1):
-        expected = sample(other, call)
-
-    def load():
-        torch.manual_seed(3)
-        pipe.unet.add_adapter(LORA, "a")
-
     with EncoderCache(pipe, stride=4, cut=1):
         without = sample(pipe, call)
-        if when == "between two calls":
-            load()
-        else:
-            sample(pipe, call | {"callback_on_step_end": lambda pipe, i, t, tensors: (i == 1 and load()) or tensors})
-        assert close(sample(pipe, call), expected)
+        adapted(pipe.unet)
+        loaded = sample(pipe, call)
         pipe.unet.delete_adapters("a")
         assert close(sample(pipe, call), without)
     assert close(sample(pipe, call), before)
+    adapted(pipe.unet)
+    with HeldFeatures(pipe, every(4), cut=1):
+        assert close(sample(pipe, call), loaded)
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_the_step_after_an_adapter_was_loaded_inside_a_call_is_a_key_step(stride):
+    """What was kept is of a UNet without the adapter's modules, in which `conv_out` is another one."""
+    pipe, call = plain()
+    keys = set(range(8)) if stride == 1 else {0, 2, 4}
+    with HeldFeatures(pipe, keys.__contains__, cut=1):
+        expected = sample(pipe, call | loading_after(1))
+    pipe.unet.delete_adapters("a")
+    with EncoderCache(pipe, stride=stride, cut=1):
+        assert close(sample(pipe, call | loading_after(1)), expected)
 
 
 def test_an_exchanged_unet_is_followed():
