@@ -70,6 +70,7 @@ def test_on_a_terminal_there_is_a_live_line_a_job_and_one_for_the_whole(folder):
     assert "Traceback" not in shown and "rule slow" not in shown
 
 
+@pytest.mark.slow
 def test_of_a_failed_job_the_last_lines_and_the_log_are_shown(folder):
     arguments = (folder, "--show-failed-logs", "bad.txt")
     for shown in (run(*arguments).stderr, run_on_terminal(*arguments)[1]):
@@ -97,6 +98,7 @@ def test_a_dry_run_is_snakemakes_own(folder):
     assert result.returncode == 0 and re.search(r"^slow +2$", result.stdout.split("Job stats:")[-1], flags=re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", ["--quiet", "--quiet rules", "--quiet all", "--verbose", "-p", "--debug-dag"])
 def test_other_ways_of_talking_work(options, folder):
     result = run(folder, "a0.txt", *options.split())

@@ -137,6 +137,7 @@ def test_a_clip_is_one_animated_picture_with_all_its_frames(locations, data, tmp
         assert clip.n_frames == 16 and clip.size == (16, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_cost_and_feature_variance_are_measured(locations, data, tmp_path, task):
     shared = {"pipeline": locations(task), "prompts": data / "prompts.parquet"}

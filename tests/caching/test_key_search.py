@@ -43,6 +43,7 @@ def test_a_count_that_does_not_fit_is_refused(count):
         search_key_steps(len, 8, count)
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_and_ends_byte_identical(pocket_pipe, tmp_path, monkeypatch):
     trajectories = trajectories_of(pocket_pipe)
     trajectories.save(tmp_path / "trajectories.safetensors")

@@ -199,6 +199,7 @@ def unwrapped(pipe):
     return made
 
 
+@pytest.mark.slow
 def test_compiling_inside_the_block():
     pipe, call = plain()
     plain_output = sample(pipe, call)

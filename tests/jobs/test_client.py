@@ -151,6 +151,7 @@ def test_the_server_has_one_thread_and_no_children_between_jobs(server):
     assert server.process.num_threads() == 1
 
 
+@pytest.mark.slow
 def test_jobs_outlive_a_killed_snakemake_and_the_server_ends_after_them(tmp_path, scripts):
     server = Server(tmp_path)
     client = started(scripts, "wait", server.address, WAIT)
@@ -167,6 +168,7 @@ def test_jobs_outlive_a_killed_snakemake_and_the_server_ends_after_them(tmp_path
     assert len(Usage.read((tmp_path / "logs" / "job_server.log").read_text())) == 1
 
 
+@pytest.mark.slow
 def test_a_client_says_so_when_the_server_is_killed_and_its_job_ends(tmp_path, scripts):
     server = Server(tmp_path)
     client = started(scripts, "wait", server.address, WAIT)
