@@ -8,16 +8,20 @@ from diffusers import (
     AutoencoderKL,
     ControlNetModel,
     DDIMScheduler,
+    DDPMScheduler,
     LCMScheduler,
     MotionAdapter,
     StableDiffusionControlNetPipeline,
     StableDiffusionDepth2ImgPipeline,
     StableDiffusionInpaintPipeline,
+    StableDiffusionInstructPix2PixPipeline,
     StableDiffusionPipeline,
+    StableDiffusionUpscalePipeline,
     StableDiffusionXLPipeline,
     TextToVideoSDPipeline,
     UNet2DConditionModel,
 )
+from diffusers.models.controlnets.multicontrolnet import MultiControlNetModel
 
 from fcr_core import EncoderCache
 
@@ -42,8 +46,9 @@ def components(pipeline: type, unet: torch.nn.Module, **more) -> object:
         "unet": unet.eval(),
         "scheduler": DDIMScheduler(clip_sample=False),
     }
-    if "safety_checker" in pipeline.__init__.__code__.co_varnames:
-        made |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    taken = pipeline.__init__.__code__.co_varnames
+    unused = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    made |= {name: value for name, value in unused.items() if name in taken and "safety_checker" in taken}
     pipe = pipeline(**made | more)
     pipe.set_progress_bar_config(disable=True)
     return pipe
@@ -124,7 +129,37 @@ def text_to_video():
     return pipe, PROMPT | {"height": 16, "width": 16, "num_frames": 3}
 
 
+def free_init():
+    """The loop runs twice in a call, each time over new timesteps."""
+    pipe, call = animate()
+    pipe.enable_free_init(num_iters=2)
+    return pipe, call
+
+
+def two_controlnets():
+    """One of them ends inside a group."""
+    pipe, call = controlnet()
+    pipe.controlnet = MultiControlNetModel([pipe.controlnet, pipe.controlnet])
+    return pipe, call | {"image": [call["image"], 1 - call["image"]], "control_guidance_end": [0.4, 1.0]}
+
+
+def upscaler():
+    """A level of noise beside the prompt, as a class label of each sample."""
+    torch.manual_seed(0)
+    more = {"low_res_scheduler": DDPMScheduler(), "watermarker": None}
+    unet = UNet2DConditionModel(**IMAGE, in_channels=7, out_channels=4, num_class_embeds=1000)
+    pipe = components(StableDiffusionUpscalePipeline, unet, **more)
+    return pipe, PROMPT | {"image": torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(1)), "noise_level": 20}
+
+
+def instructed():
+    """Three rows a picture: with both, with the picture alone, and with neither condition."""
+    pipe = components(StableDiffusionInstructPix2PixPipeline, image_unet(8), image_encoder=None)
+    return pipe, PROMPT | {"image": PICTURE, "image_guidance_scale": 1.5}
+
+
 PIPELINES = [plain, without_guidance, latent_consistency, inpaint, depth, controlnet, xl, animate, text_to_video]
+MORE_PIPELINES = [free_init, two_controlnets, upscaler, instructed]
 
 
 def sample(pipe, call: dict) -> torch.Tensor:
@@ -132,7 +167,7 @@ def sample(pipe, call: dict) -> torch.Tensor:
     return output.images if hasattr(output, "images") else output.frames
 
 
-@pytest.mark.parametrize("make", PIPELINES)
+@pytest.mark.parametrize("make", [*PIPELINES, *MORE_PIPELINES])
 def test_stride_1_changes_no_bit_and_parallel_equals_sequential(make):
     pipe, call = make()
     plain_output = sample(pipe, call)
@@ -147,6 +182,15 @@ def test_stride_1_changes_no_bit_and_parallel_equals_sequential(make):
         assert (parallel - sequential).norm() / sequential.norm() < 1e-5
         assert not torch.allclose(parallel, plain_output)
     assert torch.equal(sample(pipe, call), plain_output)
+
+
+@pytest.mark.parametrize("make", MORE_PIPELINES)
+def test_further_pipelines_get_the_pictures_of_held_features(make):
+    pipe, call = make()
+    with HeldFeatures(pipe, every(3), cut=1):
+        expected = sample(pipe, call)
+    with EncoderCache(pipe, stride=3, cut=1):
+        torch.testing.assert_close(sample(pipe, call), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_controlnet_runs_at_key_steps_only_and_its_residuals_count():
