@@ -33,10 +33,11 @@ IMAGE = BLOCKS | {
 ADDED = {"addition_embed_type": "text_time", "addition_time_embed_dim": 4, "projection_class_embeddings_input_dim": 6 * 4 + 8}
 # As in the latent upscaler of Stable Diffusion 2: K blocks, no mid block. Their groups want 32 channels.
 K_BLOCKS = {
-    "sample_size": 8, "block_out_channels": (32, 64, 64), "layers_per_block": 2, "cross_attention_dim": 8, "attention_head_dim": 8,
+    "sample_size": 8, "block_out_channels": (32, 64, 64), "layers_per_block": 2, "cross_attention_dim": 8,
     "down_block_types": ("KDownBlock2D", "KCrossAttnDownBlock2D", "KCrossAttnDownBlock2D"),
     "up_block_types": ("KCrossAttnUpBlock2D", "KCrossAttnUpBlock2D", "KUpBlock2D"), "mid_block_type": None,
-    "norm_num_groups": None, "act_fn": "gelu", "time_embedding_type": "fourier", "conv_in_kernel": 1, "conv_out_kernel": 1,
+    "attention_head_dim": 8, "norm_num_groups": None, "act_fn": "gelu", "time_embedding_type": "fourier",
+    "conv_in_kernel": 1, "conv_out_kernel": 1,
 }  # fmt: skip
 
 

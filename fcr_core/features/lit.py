@@ -42,7 +42,8 @@ def train(images: np.ndarray, texts: np.ndarray, concepts: list[str], steps: int
         loss = F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)
         optimizer.zero_grad()
         loss.backward()
-        numbers = (loss.detach(), get_total_norm([weight.grad for weight in learning]), largest(learning))
+        gradients = get_total_norm([weight.grad for weight in learning if weight.grad is not None])
+        numbers = (loss.detach(), gradients, largest(learning))
         if broken := not_finite(dict(zip(("the loss", GRADIENTS, WEIGHTS), torch.stack(numbers).tolist(), strict=True))):
             raise FloatingPointError(f"LiT: {broken} at step {step + 1}: look for features that are not finite, or all the same")
         optimizer.step()

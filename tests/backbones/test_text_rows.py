@@ -123,10 +123,8 @@ def test_every_recipe_learns_on_sdxl(folder, pipe, tmp_path, name):
     run.run(2, loss, 2, "test")
     parts.save(tmp_path)
     tuned = load_pipeline(folder, unet=tmp_path / "unet")
-    assert (
-        conditioning_of(tuned.unet).frames == 1
-        and tuned(PROMPTS, num_inference_steps=1, output_type="latent").images.isfinite().all()
-    )
+    drawn = tuned(PROMPTS, num_inference_steps=1, output_type="latent").images
+    assert drawn.shape == (2, 4, 8, 8) and drawn.isfinite().all()
     if name == "LoRA":
         pipe.load_lora_weights(tmp_path / "lora")
         pipe.fuse_lora()

@@ -137,11 +137,8 @@ def test_the_loss_of_every_unet_is_that_of_its_features(name, cut):
     unet = build()
     loss, per_block = feature_consistency_loss(unet, X, T, X2, T - 10, TEXT, cut=cut, **conditions)
     loss.backward()
-    assert (
-        loss > 0
-        and unet.conv_in.weight.grad.isfinite().all()
-        and ("mid" in per_block) == (unet.mid_block is not None and not cut)
-    )
+    assert loss > 0 and unet.conv_in.weight.grad.isfinite().all()
+    assert ("mid" in per_block) == (unet.mid_block is not None and not cut)
     a, b = (encode(unet, x, t, TEXT, cut=cut, **conditions) for x, t in ((X, T), (X2, T - 10)))
     torch.testing.assert_close(loss, feature_distance(a, b)[0])
 
@@ -152,8 +149,9 @@ def test_conditions_matter_and_a_missing_one_is_named(argument):
     unet = build()
     with pytest.raises(ValueError, match=f"UNet2DConditionModel needs {argument}.* not given"):
         feature_consistency_loss(unet, X, T, X2, T, TEXT)
-    other = {argument: {k: v + 1 for k, v in v.items()} if isinstance(v, dict) else v + 1 for v in conditions.values()}
-    values = [feature_consistency_loss(unet, X, T, X2, T, TEXT, **given)[0] for given in (conditions, other)]
+    given = conditions[argument]
+    changed = {key: value + 1 for key, value in given.items()} if isinstance(given, dict) else given + 1
+    values = [feature_consistency_loss(unet, X, T, X2, T, TEXT, **{argument: value})[0] for value in (given, changed)]
     assert values[0] != values[1]
 
 

@@ -41,8 +41,9 @@ def test_a_compiled_unet_is_fine_tuned_as_a_plain_one(scheduler, data, tmp_path,
             block.compile(backend="eager")
     given = torch.compile(unet, backend="eager") if way == "whole" else unet
     recipe = Recipe(lam=0.1, trains=trains)
+    other = built("UNet2DCondition")
     torch.manual_seed(1)  # for the adapters
-    plain = tuned(built("UNet2DCondition"), scheduler, data, tmp_path / "plain", recipe)
+    plain = tuned(other, scheduler, data, tmp_path / "plain", recipe)
     torch.manual_seed(1)
     found = tuned(given, scheduler, data, tmp_path / "compiled", recipe)
     for a, b in zip(found.parameters(), plain.parameters(), strict=True):
@@ -64,9 +65,7 @@ def test_a_unet_whose_weights_would_be_saved_under_other_names_is_refused():
             trained_parts(unet, Recipe())
     unet = image_unet()
     unet.down_blocks[1] = torch.compile(unet.down_blocks[1], backend="eager")
-    with pytest.raises(
-        ValueError, match=r"down_blocks.1 of the UNet2DConditionModel lies inside torch.compile: use down_blocks.1.compile"
-    ):
+    with pytest.raises(ValueError, match=r"down_blocks.1 of the .* lies inside torch.compile: use down_blocks.1.compile"):
         trainable_unet(unet)
     with pytest.raises(ValueError, match="wrapped in DataParallel"):
         trained_parts(torch.nn.DataParallel(image_unet()), Recipe())

@@ -7,6 +7,7 @@ import torch
 
 from fcr_core.backbones.loading import load_pipeline, load_scheduler, load_unet
 from fcr_core.backbones.registry import BACKBONES
+from fcr_core.backbones.text_rows import added_rows
 from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.cost.clock import peak_tensor_bytes
 from fcr_core.data import load
@@ -70,8 +71,9 @@ PLANS = {
 
 
 def encoded(unet) -> EncodedSet:
-    latents, texts = torch.randn(BATCH, unet.config.in_channels, 8, 8), torch.randn(BATCH, TOKENS, 8)
-    return EncodedSet(latents, texts, torch.zeros(1, TOKENS, 8), list("abcdef"))
+    latents = torch.randn(BATCH, unet.config.in_channels, 8, 8)
+    texts = torch.randn(BATCH, TOKENS + added_rows(unet), unet.config.cross_attention_dim)
+    return EncodedSet(latents, texts, torch.zeros_like(texts[:1]), list("abcdef"))
 
 
 def streamed(location, unet, folder) -> StreamedSet:

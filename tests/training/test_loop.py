@@ -181,7 +181,7 @@ class Toy:
 
     def train(self, steps: int = 10, how: str = "", at: tuple[int, ...] = (), every: int = 4) -> None:
         def step_loss(index, generator):
-            loss = self.model(torch.randn(8, 4, generator=generator)).square().mean()
+            loss = self.model(torch.randn(8, 4, generator=generator)).float().square().mean()
             return (BREAKS[how](loss, self.model) if index in at else loss), {"plain": loss.item()}
 
         self.run.run(steps, step_loss, every, "toy")
@@ -261,7 +261,7 @@ def test_a_step_that_breaks_parameters_itself_leaves_no_checkpoint(tmp_path):
             toy.run.optimizer.param_groups[0]["weight_decay"] = float("inf")
         return toy.model(torch.randn(8, 4, generator=generator)).square().mean(), {}
 
-    with pytest.raises(FloatingPointError, match="the largest of the parameters is .* after step 4: .* of step 2, is kept in"):
+    with pytest.raises(FloatingPointError, match=r"the largest of the parameters is .* after step 4: .* of step 2, is kept in"):
         toy.run.run(10, step_loss, 2, "toy")
     assert toy.saved()["step"] == 2 and finite(toy.saved()["model"])
 
@@ -269,7 +269,7 @@ def test_a_step_that_breaks_parameters_itself_leaves_no_checkpoint(tmp_path):
 def test_a_validation_that_is_not_finite_stops_the_run(tmp_path):
     distances = iter([1.0, float("nan"), 1.0])
     toy = Toy(tmp_path, early=EarlyStopping(lambda: next(distances), every=2, window=1))
-    with pytest.raises(FloatingPointError, match="the validation is nan after step 4: .* of step 2, is kept in"):
+    with pytest.raises(FloatingPointError, match=r"the validation is nan after step 4: .* of step 2, is kept in"):
         toy.train(every=2)
     assert toy.saved()["early"]["values"] == [1.0]
 
@@ -297,11 +297,11 @@ def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path):
     whole = file.read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
         file.write_bytes(content)
-        with pytest.raises(ValueError, match="cannot resume from .*checkpoint.pt: delete it to begin again") as raised:
+        with pytest.raises(ValueError, match=r"cannot resume from .*checkpoint.pt: delete it to begin again") as raised:
             Toy(tmp_path).train(steps=8)
         assert "\n" not in str(raised.value)
     file.write_bytes(whole)
-    with pytest.raises(ValueError, match="cannot resume from .*size mismatch"):
+    with pytest.raises(ValueError, match=r"cannot resume from .*size mismatch"):
         TrainingRun(torch.nn.Linear(4, 5), tmp_path, lr=1e-2, seed=0).run(8, lambda *_: None, 4, "other")
 
 
@@ -323,9 +323,7 @@ def test_a_skipped_step_changes_no_weight(tmp_path):
 
 def test_fp16_that_always_overflows_stops(tmp_path):
     toy = Toy(tmp_path, precision="fp16")
-    with pytest.raises(
-        FloatingPointError, match=r"gradients is nan at step 23, with the loss scaled by 1 \(bf16 needs no scale\): .* of step 20"
-    ):
+    with pytest.raises(FloatingPointError, match=r"at step 23, with the loss scaled by 1 \(bf16 needs no scale\): .* of step 20"):
         toy.train(steps=100, how="gradient nan", at=tuple(range(6, 100)))
     assert finite(toy.model.state_dict())
 

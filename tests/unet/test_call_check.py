@@ -87,5 +87,5 @@ def test_timesteps_are_one_number_or_one_a_sample(t):
 
 @pytest.mark.parametrize("t", [None, "500", [1, 2, 3], torch.zeros(2, 1), torch.zeros(0)], ids=str)
 def test_other_timesteps_are_refused(t):
-    with pytest.raises(ValueError, match="t2 .*: give one timestep, or one for each of the 2 samples"):
+    with pytest.raises(ValueError, match=r"t2 .*: give one timestep, or one for each of the 2 samples"):
         timesteps_of("t2", t, X)
