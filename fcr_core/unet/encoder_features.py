@@ -14,7 +14,7 @@ import torch
 from diffusers.models.unets.unet_2d_blocks import KCrossAttnUpBlock2D, KUpBlock2D
 from torch import nn
 
-from fcr_core.unet.block_copies import replace, stand_in
+from fcr_core.unet.block_copies import replace, shallow_copy
 from fcr_core.unet.plain_unet import UNet, plain_unet, uncompiled
 
 # The output of a block: a tensor (mid and up blocks) or (hidden, (residual, ...)) (down blocks).
@@ -54,13 +54,20 @@ def capture(unet: UNet, cut: int = 0, decode: bool = True) -> Iterator[dict[str,
     own = dict(unet._modules)
     for name, place in blocks_before(unet, cut).items():
         block = unet.get_submodule(place)
-        replace(unet, place, stand_in(uncompiled(block), recorder(name, block, outputs)))
+        replace(unet, place, with_forward(block, recorder(name, block, outputs)))
     if not decode:
-        replace(unet, f"up_blocks.{cut}", stand_in(uncompiled(unet.up_blocks[cut]), stop))
+        replace(unet, f"up_blocks.{cut}", with_forward(unet.up_blocks[cut], stop))
     try:
         yield outputs
     finally:
         unet._modules.update(own)
+
+
+def with_forward(block: nn.Module, forward: Callable[..., BlockOutput]) -> nn.Module:
+    """Return a copy of `block` with another forward, for one pass. No cycle of references keeps what the forward holds."""
+    made = shallow_copy(uncompiled(block))
+    made.forward = forward
+    return made
 
 
 def recorder(name: str, block: nn.Module, outputs: dict[str, BlockOutput]) -> Callable[..., BlockOutput]:

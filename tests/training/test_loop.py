@@ -348,3 +348,19 @@ def test_a_step_waits_for_the_device_once(tmp_path, monkeypatch):
     toy = Toy(tmp_path, accumulate=2, ema_decay=0.0)
     toy.run._one_step(lambda index, generator: (toy.model(torch.ones(2, 4)).square().mean(), {}), 10)
     assert waits == ["tolist"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_step_waits_for_a_gpu_once(tmp_path):
+    toy = Toy(tmp_path, ema_decay=0.9)
+    model = toy.model.cuda()
+    run = TrainingRun(model, tmp_path, lr=1e-2, seed=0)
+    x = torch.ones(8, 4, device="cuda")
+    run._one_step(lambda index, generator: (model(x).square().mean(), {}), 10)  # makes the optimizer's state
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with pytest.warns(UserWarning, match="synchronizing") as waits:
+            run._one_step(lambda index, generator: (model(x).square().mean(), {}), 10)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len([w for w in waits if "synchronizing" in str(w.message)]) == 1

@@ -1,5 +1,9 @@
+import gc
+import weakref
+
 import pytest
 import torch
+from accelerate import Accelerator, cpu_offload
 
 from fcr_core import EncoderCache
 from fcr_core.unet.encoder_features import capture, encode, features_of, predict, select_blocks
@@ -190,6 +194,35 @@ def test_hooks_of_the_unet_itself_run(unet):
     unet.register_forward_pre_hook(lambda module, args: seen.append(len(args)))
     encode(unet, X, T, TEXT)
     assert seen == [3]
+
+
+def test_features_are_freed_with_their_last_reference(unet):
+    """Without waiting for Python to look for cycles: on a GPU they are most of a step's memory."""
+    gc.disable()
+    try:
+        features = encode(unet, X, T, TEXT)
+        kept = [weakref.ref(tensor) for tensor in flat(features)]
+        del features
+        assert [ref() for ref in kept] == [None] * len(kept)
+    finally:
+        gc.enable()
+
+
+@torch.no_grad()
+def test_mixed_precision_of_accelerate_stays(unet):
+    """It replaces the forward of the UNet by one under autocast, so that half-precision text meets float32 weights."""
+    expected = encode(unet, X, T, TEXT)
+    prepared = Accelerator(cpu=True, mixed_precision="bf16").prepare_model(unet)
+    found = encode(prepared, X.bfloat16(), T, TEXT.bfloat16())
+    assert found["mid"][0].dtype == torch.bfloat16
+    torch.testing.assert_close(found["mid"][0].float(), expected["mid"][0], rtol=0.1, atol=0.05)
+
+
+@torch.no_grad()
+def test_offloaded_parts_are_moved_by_their_hooks(unet):
+    expected = encode(unet, X, T, TEXT)
+    cpu_offload(unet, torch.device("cpu"))
+    assert all(torch.equal(a, b) for a, b in zip(flat(encode(unet, X, T, TEXT)), flat(expected), strict=True))
 
 
 def test_a_cut_that_is_not_there_is_refused(unet):
