@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from fcr_core.unet.call_check import check_conditions, check_samples, check_text, timesteps_of
+from fcr_core.unet.call_check import check_conditions, check_samples, check_text, check_types, timesteps_of
 from fcr_core.unet.encoder_features import Features, encode, select_blocks
 from fcr_core.unet.plain_unet import plain_unet
 
@@ -121,14 +121,15 @@ def feature_consistency_loss(
         conditions: what else the UNet's forward reads, the same in both passes: `added_cond_kwargs` (SDXL: text_embeds (B, P) and
             time_ids (B, 6)), `class_labels`, `timestep_cond`, `added_time_ids` (Stable Video Diffusion), ...
 
-    Raises `ValueError` for an unknown distance, block, cut or `stop_grad`, a shape that the UNet does not take, an argument that
-    the UNet needs and was not given, and for `DataParallel` and its like.
+    Raises `ValueError` for an unknown distance, block, cut or `stop_grad`, a shape or precision that the UNet does not take, an
+    argument that the UNet needs and was not given, and for `DataParallel` and its like.
     """
     if stop_grad not in STOP_GRAD:
         raise ValueError(f"unknown stop_grad {stop_grad!r}: expected one of {STOP_GRAD}")
     plain = plain_unet(unet)
     check_samples(plain, x_t=x_t, x_t2=x_t2)
     check_text(plain, encoder_hidden_states, x_t)
+    check_types(plain, x_t=x_t, x_t2=x_t2, encoder_hidden_states=encoder_hidden_states)
     check_conditions(plain, conditions, len(x_t))
     call: dict[str, Any] = {"encoder_hidden_states": encoder_hidden_states, "cut": cut, **conditions}
     with torch.set_grad_enabled(torch.is_grad_enabled() and stop_grad != "key"):

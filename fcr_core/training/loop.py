@@ -193,13 +193,13 @@ class TrainingRun:
             self.ema.store(self.trained)
             self.ema.copy_to(self.trained)
         self.model.eval()
-        self.history[-1]["validation"] = self.early.update(self.trained)
-        if broken := not_finite({"the validation": self.history[-1]["validation"]}):
-            raise self._stopped(f"{broken} after step {self.step}")
+        average = self.early.update(self.trained)
         self.model.train()
         if self.ema:
             self.ema.restore(self.trained)
-        self.history[-1]["validation_seconds"] = time.perf_counter() - start
+        if broken := not_finite({"the validation": average}):
+            raise self._stopped(f"{broken} after step {self.step}", sound=False)
+        self.history[-1] |= {"validation": average, "validation_seconds": time.perf_counter() - start}
 
     def _lr_factor(self, steps: int) -> float:
         """Return the factor of the learning rate.
@@ -220,15 +220,11 @@ class TrainingRun:
         if count > 1:
             self._average_gradients()
         self.scaler.unscale_(self.optimizer)
-        gradients = torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
-        # The host waits for the device here and nowhere else.
-        numbers = torch.stack([x.float() for x in (*losses, gradients, largest(self.trained), self._scale())]).tolist()
-        logged = {"loss": sum(numbers[:-3]) / len(losses)} | {key: sum(p[key] for p in parts) / len(parts) for key in parts[0]}
-        found = dict(zip((GRADIENTS, WEIGHTS), numbers[-3:-1], strict=True))
+        loss, found, scale = self._numbers(losses, torch.nn.utils.clip_grad_norm_(self.trained, 1.0))
+        logged = {"loss": loss} | {key: sum(part[key] for part in parts) / len(parts) for key in parts[0]}
         if count > 1:
-            agreed = self._averaged(logged | found)
-            logged, found = {key: agreed[key] for key in logged}, {key: agreed[key] for key in found}
-        skipped = self._check(logged, found, scale=numbers[-1])
+            logged, found = self._averaged(logged), self._averaged(found)
+        skipped = self._check(logged, found, scale)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
@@ -246,9 +242,14 @@ class TrainingRun:
         self.scaler.scale(loss / count).backward()
         return loss.detach(), logged
 
-    def _scale(self) -> torch.Tensor:
-        """Return the scale of the loss, a scalar on the device; 1 but in fp16."""
-        return self.scaler.scale(torch.ones((), device=self.device))
+    def _numbers(self, losses: tuple[torch.Tensor, ...], gradients: torch.Tensor) -> tuple[float, dict[str, float], float]:
+        """Return the mean loss, what is looked at beside it, and the scale of the loss (1 but in fp16).
+
+        The host waits for the device here, once a step.
+        """
+        scale = self.scaler.scale(torch.ones((), device=self.device))
+        read = torch.stack([x.float() for x in (*losses, gradients, largest(self.trained), scale)]).tolist()
+        return sum(read[:-3]) / len(losses), {GRADIENTS: read[-3], WEIGHTS: read[-2]}, read[-1]
 
     def _average_gradients(self) -> None:
         """Average the gradients over all processes, after the backward pass.

@@ -112,6 +112,18 @@ def check_text(unet: UNet, text: torch.Tensor | None, sample: torch.Tensor) -> N
         raise ValueError(f"encoder_hidden_states {found}: {kind} takes ({rows}, tokens, {width}) with this sample")
 
 
+def check_types(unet: UNet, **tensors: torch.Tensor | None) -> None:
+    """Check the precision of tensors, given by the names that a message should call them.
+
+    Raises `ValueError` unless it is the UNet's, or autocast sees to it: the caller's, or one inside the UNet's forward.
+    """
+    for name, tensor in tensors.items():
+        if tensor is None or tensor.dtype == unet.dtype or "forward" in vars(unet):
+            continue
+        if not torch.is_autocast_enabled(tensor.device.type):
+            raise ValueError(f"{name} is {tensor.dtype}, but the UNet is {unet.dtype}: convert one, or use torch.autocast")
+
+
 def timesteps_of(name: str, t: torch.Tensor | float | Sequence[float], sample: torch.Tensor) -> torch.Tensor:
     """Return timesteps (B,) on the device of the sample, from one number for all samples or one for each.
 

@@ -202,6 +202,13 @@ def test_half_precision_has_nearly_the_loss_of_single_precision(dtype, distance)
     torch.testing.assert_close(found, expected, rtol=0.05, atol=0)
 
 
+def test_autocast_takes_care_of_precision(unet):
+    expected = feature_consistency_loss(unet, X, T, X2, T - 10, TEXT)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        found = feature_consistency_loss(unet, X.bfloat16(), T, X2.bfloat16(), T - 10, TEXT.bfloat16())[0]
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=0)
+
+
 def test_squares_that_overflow_half_precision_are_summed_in_single():
     a, b = torch.full((2, 4), 600.0, dtype=torch.float16), torch.zeros(2, 4, dtype=torch.float16)
     assert DISTANCES["mse"](a, b).item() == 360_000 and DISTANCES["relative"](a, b).item() == 1
@@ -229,6 +236,8 @@ WRONG = [
     ({"t": T[:2]}, r"t has the shape \(2,\): give one timestep, or one for each of the 3 samples"),
     ({"t2": None}, "t2 is None"),
     ({"encoder_hidden_states": TEXT[:1]}, r"encoder_hidden_states has the shape \(1, 3, 8\)"),
+    ({"x_t": X.half()}, "x_t is torch.float16, but the UNet is torch.float32: convert one, or use torch.autocast"),
+    ({"encoder_hidden_states": TEXT.bfloat16()}, "encoder_hidden_states is torch.bfloat16, but the UNet is torch.float32"),
     ({"blocks": ("down.9",)}, r"no blocks \['down.9'\]: here are"),
     ({"cut": 7}, "cut 7: UNet2DConditionModel has the up blocks 0 to 1"),
     ({"label": 3}, "UNet2DConditionModel takes no label here"),
