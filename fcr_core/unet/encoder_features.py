@@ -15,7 +15,7 @@ from diffusers.models.unets.unet_2d_blocks import KCrossAttnUpBlock2D, KUpBlock2
 from torch import nn
 
 from fcr_core.unet.block_copies import replace, shallow_copy
-from fcr_core.unet.plain_unet import UNet, plain_unet, uncompiled
+from fcr_core.unet.plain_unet import UNet, call_uncompiled, plain_unet, uncompiled
 
 # The output of a block: a tensor (mid and up blocks) or (hidden, (residual, ...)) (down blocks).
 BlockOutput = Any
@@ -93,11 +93,11 @@ def encode(unet: UNet, *args: Any, cut: int = 0, **kwargs: Any) -> Features:
     The arguments are those of the UNet's own `forward`. Of a compiled UNet the uncompiled module runs; blocks that are compiled
     one by one stay compiled.
 
-    Raises `ValueError` for a wrapper that cannot be looked into, and for a UNet that does not run its blocks.
+    Raises `ValueError` for a wrapper that cannot be looked into, and for a UNet whose forward is replaced, as by `EncoderCache`.
     """
     plain = plain_unet(unet)
     with capture(plain, cut, decode=False) as outputs, suppress(_EncoderDone):
-        plain._call_impl(*args, **kwargs)
+        call_uncompiled(plain, *args, **kwargs)
     return features_of(plain, outputs, cut)
 
 
@@ -105,7 +105,7 @@ def predict(unet: UNet, *args: Any, cut: int = 0, **kwargs: Any) -> tuple[torch.
     """Run the whole UNet. Return its prediction, and the features that `encode` would return."""
     plain = plain_unet(unet)
     with capture(plain, cut) as outputs:
-        prediction = plain._call_impl(*args, **kwargs, return_dict=False)[0]
+        prediction = call_uncompiled(plain, *args, **kwargs, return_dict=False)[0]
     return prediction, features_of(plain, outputs, cut)
 
 
@@ -117,8 +117,6 @@ def features_of(unet: UNet, outputs: dict[str, BlockOutput], cut: int = 0) -> Fe
     Without a mid block the hidden state belongs to the last down block, whose last residual it mostly is.
     """
     last = list(blocks_before(unet, cut))[-1]
-    if last not in outputs:
-        raise ValueError(f"{type(unet).__name__} did not run its encoder in this call: leave the block of EncoderCache first")
     made = [("conv_in", outputs["conv_in"])]
     for name in (name for name in outputs if name.startswith("down.")):
         made += [(name, residual) for residual in of_down_block(unet, outputs[name])[1]]

@@ -43,6 +43,26 @@ def plain_unet(unet: UNet) -> UNet:
     return unet
 
 
+def call_uncompiled(unet: UNet, *args: Any, **kwargs: Any) -> Any:
+    """Call a plain UNet without what `unet.compile()` or `torch.compile(unet.forward)` made of it. Its hooks run.
+
+    Raises `ValueError` when something else took the place of its forward, as `EncoderCache` does: this call would disturb it.
+    """
+    # The hooks of accelerate keep the forward that they call under another name.
+    name = "_old_forward" if hasattr(unet, "_hf_hook") else "forward"
+    given = getattr(unet, name)
+    own = getattr(given, "_torchdynamo_orig_callable", given)
+    if getattr(own, "__self__", None) is not unet:
+        raise ValueError(f"the forward of the {type(unet).__name__} is replaced: leave the block of EncoderCache, or undo it")
+    if own is given:
+        return unet._call_impl(*args, **kwargs)
+    vars(unet)[name] = own
+    try:
+        return unet._call_impl(*args, **kwargs)
+    finally:
+        vars(unet)[name] = given
+
+
 def uncompiled(block: nn.Module) -> Any:
     """Return the block inside `torch.compile(block)`. Any other block comes back as it is."""
     return getattr(block, "_orig_mod", block)

@@ -122,6 +122,8 @@ def test_flops_of_every_kind_of_unet_equal_those_of_a_real_pass(name):
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         unet(torch.randn(1, 4, 8, 8), torch.tensor(10), text, **conditions)
     assert counter.get_total_flops() == flops.full and 0 < flops.encoder < flops.full
+    _, features = SplitUNet(unet, 1).whole(torch.randn(1, 4, 8, 8), torch.tensor(10), text, **conditions)
+    assert cached_bytes(unet, Plan(STRIDE_10, 1), 3) == sum({x.data_ptr(): x.nbytes for x in features}.values())
     assert ("mid" in flops.parts) == (unet.mid_block is not None)
 
 
