@@ -41,6 +41,8 @@ GIB = 2**30
 def networks_of(backbone: Backbone, width: int) -> dict[str, dict]:
     """The published configurations at 64 px, all widths in proportion."""
     unet = published.UNETS[str(backbone.networks)] | {"sample_size": 8}
+    if "addition_embed_type" in unet:
+        raise ValueError(f"{backbone.name} has two text encoders, which are not built here: choose another backbone")
     unet["block_out_channels"] = channels = tuple(width * c // FULL_WIDTH for c in (320, 640, 1280, 1280))
     if isinstance(unet["attention_head_dim"], tuple):  # in spite of its name the number of heads, of 64 channels each
         unet["attention_head_dim"] = tuple(c // 64 for c in channels)

@@ -14,20 +14,31 @@ from diffusers import (
     StableDiffusionDepth2ImgPipeline,
     StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
 from peft import LoraConfig, get_peft_model_state_dict
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, DPTConfig, DPTForDepthEstimation, DPTImageProcessor
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    DPTConfig,
+    DPTForDepthEstimation,
+    DPTImageProcessor,
+)
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from fcr_core.backbones.published_configs import SCHEDULER, TOKENS
 from fcr_core.jobs.packages import package_folder
 
-from .unets import IMAGE
+from .unets import ADDED, IMAGE
 
 Config = dict[str, Any]
 
 TINY_UNET: Config = IMAGE
+# SDXL reads the embeddings of two encoders side by side.
+TINY_SDXL_UNET: Config = IMAGE | ADDED | {"cross_attention_dim": 16}
 TINY_VAE: Config = {
     "block_out_channels": (8, 8), "down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2,
     "norm_num_groups": 4, "latent_channels": 4, "sample_size": 16,
@@ -61,8 +72,9 @@ def write_pipeline(
     prediction: str = "epsilon",
     half: bool = False,
 ) -> Path:
-    """A folder as the hub has them: PNDM scheduler, CLIP text encoder; its class follows from the UNet's input channels.
+    """A folder as the hub has them: PNDM scheduler, CLIP text encoder; its class follows from the UNet's inputs.
 
+    A UNet with added conditions gets SDXL's pipeline with a second text encoder, one layer deeper and with other weights.
     `half` saves float16, which a load makes float32 again.
     """
     torch.manual_seed(0)
@@ -73,6 +85,11 @@ def write_pipeline(
         "tokenizer": clip_tokenizer(),
         "scheduler": PNDMScheduler.from_config(SCHEDULER | {"prediction_type": prediction}),
     }
+    if "addition_embed_type" in unet:
+        second = CLIPTextConfig(**text | {"num_hidden_layers": 2, "projection_dim": 8})
+        parts |= {"text_encoder_2": CLIPTextModelWithProjection(second), "tokenizer_2": clip_tokenizer()}
+        StableDiffusionXLPipeline(**parts).save_pretrained(folder)
+        return folder
     if half:
         parts |= {name: parts[name].half() for name in ("unet", "vae", "text_encoder")}
     unchecked = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}

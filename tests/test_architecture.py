@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "metrics": {"statistics"},
     "caching": {"unet"},
     "backbones": {"data", "jobs", "unet"},
-    "features": {"backbones", "data", "jobs", "metrics"},
+    "features": {"backbones", "data", "jobs", "metrics", "training"},
     "experiment": {"backbones", "caching", "data", "features", "metrics"},
     "cost": {"caching", "unet"},
     "sampling": {"backbones", "caching", "data", "experiment", "jobs"},

@@ -29,6 +29,18 @@ IMAGE = BLOCKS | {
 }
 
 
+# As in SDXL: a pooled text of 8 numbers and six numbers about the picture.
+ADDED = {"addition_embed_type": "text_time", "addition_time_embed_dim": 4, "projection_class_embeddings_input_dim": 6 * 4 + 8}
+# As in the latent upscaler of Stable Diffusion 2: K blocks, no mid block. Their groups want 32 channels.
+K_BLOCKS = {
+    "sample_size": 8, "block_out_channels": (32, 64, 64), "layers_per_block": 2, "cross_attention_dim": 8,
+    "down_block_types": ("KDownBlock2D", "KCrossAttnDownBlock2D", "KCrossAttnDownBlock2D"),
+    "up_block_types": ("KCrossAttnUpBlock2D", "KCrossAttnUpBlock2D", "KUpBlock2D"), "mid_block_type": None,
+    "attention_head_dim": 8, "norm_num_groups": None, "act_fn": "gelu", "time_embedding_type": "fourier",
+    "conv_in_kernel": 1, "conv_out_kernel": 1,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Family:
     """How to build a UNet and the arguments of one call with `batch` samples; `latent` is the shape of what is sampled."""
@@ -38,8 +50,18 @@ class Family:
     call: Callable[[torch.Tensor, int], dict[str, Any]]
 
 
-def image_unet(in_channels: int = 4) -> UNet2DConditionModel:
-    return UNet2DConditionModel(in_channels=in_channels, out_channels=4, **IMAGE)
+def image_unet(in_channels: int = 4, **options: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(in_channels=in_channels, out_channels=4, **IMAGE, **options)
+
+
+def k_unet(**options: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(**K_BLOCKS, **options)
+
+
+def added_conditions(rows: int) -> dict[str, torch.Tensor]:
+    """What a UNet with `ADDED` reads beside the text."""
+    generator = torch.Generator().manual_seed(rows)
+    return {"text_embeds": torch.randn(rows, 8, generator=generator), "time_ids": torch.tensor([[16.0, 16, 0, 0, 16, 16]] * rows)}
 
 
 def video_unet() -> UNet3DConditionModel:

@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from tqdm import tqdm
 
-from fcr_core.backbones.loading import encode_prompts, load_pipeline
+from fcr_core.backbones.loading import encode_null_prompt, encode_prompts, load_pipeline
 from fcr_core.backbones.tasks import TextAlone, conditioning_of
 from fcr_core.backbones.weights_hash import content_hash
 from fcr_core.data.pixels import slices
@@ -55,7 +55,7 @@ def embeddings(
     """
     if args.prompts:
         prompts = pd.read_parquet(args.prompts)["prompt"].head(args.count)
-        return encode_prompts(pipe, (args.prefix + prompts).tolist()), encode_prompts(pipe, [""])
+        return encode_prompts(pipe, (args.prefix + prompts).tolist()), encode_null_prompt(pipe)
     data = training_set(args, lambda: pipe)
     return data.texts_of(data.draw_rows(args.count, generator)), data.null_text
 

@@ -21,6 +21,7 @@ from huggingface_hub.errors import HFValidationError
 from transformers import AutoModel, AutoTokenizer
 
 from fcr_core.backbones.location import TEXT_ENCODER_REFERENCE, Location, Repository
+from fcr_core.backbones.text_rows import text_rows
 from fcr_core.data.pixels import slices
 from fcr_core.jobs.packages import package_folder
 from fcr_core.unet.reuse_decoder import own_decoder
@@ -48,7 +49,8 @@ def load_pipeline(location: str | Path, unet: str | Path | None = None, local_fi
         unet: a folder with a fine-tuned UNet, adapters folded in. It replaces the pipeline's own UNet.
         local_files_only: use only what is on this machine. `HF_HUB_OFFLINE=1` does the same.
 
-    Raises `ValueError` when a part cannot be found. The message names the config key to set.
+    Raises `ValueError` when a part cannot be found. The message names the config key to set. Also for a VAE whose latents are
+    not only scaled but shifted.
     """
     where = Location.parse(location)
     texts = referenced_text_encoder(Path(where.base.source) / TEXT_ENCODER_REFERENCE)
@@ -66,6 +68,8 @@ def load_pipeline(location: str | Path, unet: str | Path | None = None, local_fi
         parts |= NO_CHECKER
     pipe = fetched(kind.from_pretrained, where.base, dtype=torch.float32, **options, **parts)
     pipe.register_modules(**texts)
+    if getattr(pipe.vae.config, "latents_mean", None):
+        raise ValueError(f"{where.base}: its VAE shifts latents (latents_mean): use one that only scales them (scaling_factor)")
     if where.kind == "lora" and unet is None:
         fetched(pipe.load_lora_weights, where.adapter, "adapter", weight_name=LORA_FILE, **options)
         pipe.fuse_lora()
@@ -153,8 +157,23 @@ def referenced_text_encoder(reference: Path) -> dict[str, object]:
 
 @torch.no_grad()
 def encode_prompts(pipe: Any, prompts: list[str], batch: int = 64) -> torch.Tensor:
-    """Return text embeddings (N, L, D) on the CPU, made by the pipeline's own `encode_prompt` without guidance."""
-    return torch.cat([pipe.encode_prompt(prompts[part], pipe.device, 1, False)[0].cpu() for part in slices(len(prompts), batch)])
+    """Return text embeddings (N, L, D) on the CPU, made by the pipeline's own `encode_prompt` without guidance.
+
+    For SDXL each has further rows (`text_rows`).
+    """
+    parts = [embeddings(pipe, prompts[part], guided=False)[0::2] for part in slices(len(prompts), batch)]
+    return torch.cat([text_rows(pipe, *part).cpu() for part in parts])
+
+
+@torch.no_grad()
+def encode_null_prompt(pipe: Any) -> torch.Tensor:
+    """Return what guidance leads away from, as `encode_prompts` returns a prompt, (1, L, D): "", or zeros for SDXL."""
+    return text_rows(pipe, *embeddings(pipe, [""], guided=True)[1::2]).cpu()
+
+
+def embeddings(pipe: Any, prompts: list[str], guided: bool) -> tuple[torch.Tensor, ...]:
+    """Return token embeddings of the prompts, then those of the null prompt; for SDXL also both pooled embeddings."""
+    return pipe.encode_prompt(prompts, device=pipe.device, num_images_per_prompt=1, do_classifier_free_guidance=guided)
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """Backbones by name: where the networks are, for which task, under which licence. No torch here: Snakemake reads it.
 
-Every repository is pinned to a commit that public code loads by name (searched on 25 November 2026). An entry
+Every repository is pinned to a commit that public code loads by name (searched on 25 November 2026, SDXL's later). An entry
 of the configuration takes another one (`revision`). A folder (`source`, `adapter`) is pinned by the hash of its weights.
 """
 
@@ -106,6 +106,11 @@ BACKBONES = {
             "small-sd", "segmind/small-sd", "text2image", "epsilon", OPEN_RAIL, "small-sd",
             "f8b087e68071a29bbe85a4b07e6e1e8998d59aa7",
             pretraining=SD1_TRAINING,  # distilled: a third of the UNet's parameters left out
+        ),
+        Backbone(
+            "sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "text2image", "epsilon", "CreativeML Open RAIL++-M", "sdxl",
+            "462165984030d82259a11f4367a4eed129e94a7b",
+            size=1024,  # two text encoders; what its training took has not been published
         ),
     )
 }  # fmt: skip

@@ -12,7 +12,9 @@ from diffusers import UNetMotionModel
 from PIL import Image
 
 from fcr_core.backbones.loading import encode_images
+from fcr_core.backbones.text_rows import reads_pooled
 from fcr_core.data.pixels import slices, to_pixels
+from fcr_core.unet.plain_unet import plain_unet
 
 # AnimateDiff's motion modules were trained on clips of this length (Guo et al., 2023, arXiv 2307.04725).
 FRAMES = 16
@@ -144,10 +146,16 @@ BY_EXTRA_CHANNELS = {0: TextAlone(), 1: Depth(), 5: Inpainting()}
 
 
 def conditioning_of(unet: Any) -> TextAlone:
-    """Return the task that a UNet was built for. Raises `ValueError` for a number of input channels that no task has."""
+    """Return the task that a UNet was built for.
+
+    Raises `ValueError` for a number of input channels that no task has, and for SDXL's in-painting and video.
+    """
+    unet = plain_unet(unet)
+    extra = unet.config.in_channels - unet.config.out_channels
+    if reads_pooled(unet) and (extra or isinstance(unet, UNetMotionModel)):
+        raise ValueError("of UNets with SDXL's added conditions only text to image is supported: no in-painting, no video")
     if isinstance(unet, UNetMotionModel):
         return Clips()
-    extra = unet.config.in_channels - unet.config.out_channels
     if extra not in BY_EXTRA_CHANNELS:
         raise ValueError(
             f"a UNet with {unet.config.in_channels} input channels fits no task: known are 4, 5 (depth) and 9 (mask)"

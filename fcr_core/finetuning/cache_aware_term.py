@@ -7,10 +7,12 @@ at that step of its own trajectory. So the decoder learns ε along the group, no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
+from fcr_core.backbones.text_rows import unet_arguments
 from fcr_core.caching.batched_call import repeat
 from fcr_core.caching.plan import Plan
 from fcr_core.sampling.trajectories import DDIMSteps, Trajectories
@@ -29,11 +31,13 @@ class CachedDecoding:
     """Compute guided predictions of whole groups from the features of their key steps, as `EncoderCache` does, and their loss.
 
     Only whole groups are drawn. Example: with stride 15 in 50 steps, the last group has only five steps and is never drawn.
+    `decoder` is a reuse decoder made for the plan's cut.
     """
 
-    def __init__(self, split: SplitUNet, trajectories: Trajectories, ddim: DDIMSteps, plan: Plan) -> None:
+    def __init__(self, unet: Any, trajectories: Trajectories, ddim: DDIMSteps, plan: Plan, decoder: Any = None) -> None:
         assert plan.keys.stride is not None
-        self.split, self.trajectories, self.ddim, self.device = split, trajectories, ddim, split.device
+        self.unet, self.trajectories, self.ddim, self.device = unet, trajectories, ddim, unet.device
+        self.split = SplitUNet(unet, plan.cut, decoder=decoder)
         self.stride, self.linear = plan.keys.stride, plan.reuse == "linear"
         self.nodes = plan.decoded(range(self.stride))
 
@@ -74,13 +78,13 @@ class CachedDecoding:
             read = tuple(f + torch.cat([d * share for share in ahead]) for f, d in zip(read, drift, strict=True))
         timesteps = torch.cat([self.ddim.timesteps[groups.keys + offset].repeat(2) for offset in later]).to(self.device)
         sample = at_key.new_zeros(()).expand(len(timesteps), *self.trajectories.latents.shape[2:])
-        decoded = self.split.decode(read, sample, timesteps, repeat(text, len(later)))
+        decoded = self.split.decode(read, sample, timesteps, **unet_arguments(self.unet, repeat(text, len(later))))
         guided = self._guided(torch.cat([at_key[None], decoded.unflatten(0, (len(later), -1))]))
         return torch.tensordot(self._weights().to(guided), guided, 1)
 
     def _whole(self, rows: torch.Tensor, steps: torch.Tensor, text: torch.Tensor) -> tuple[torch.Tensor, Features]:
         x, t = self.trajectories.latents[rows, steps].to(self.device), self.ddim.timesteps[steps].to(self.device)
-        return self.split.whole(torch.cat([x, x]), t.repeat(2), text)
+        return self.split.whole(torch.cat([x, x]), t.repeat(2), **unet_arguments(self.unet, text))
 
     def _drift(self, groups: Groups, text: torch.Tensor, features: Features) -> Features:
         """Return how much the features changed since the previous key step.

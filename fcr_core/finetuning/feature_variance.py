@@ -13,8 +13,10 @@ from torch import nn
 from tqdm import tqdm
 
 from fcr_core.backbones.tasks import beside, conditioning_of
+from fcr_core.backbones.text_rows import unet_arguments
 from fcr_core.data.pixels import slices
 from fcr_core.unet.encoder_features import Features, capture, encode, features_of, select_blocks
+from fcr_core.unet.plain_unet import plain_unet
 
 # For each block: mean squares of the differences, then of the features; both (T, N) for its T tensors and N images.
 Squares = dict[str, tuple[torch.Tensor, torch.Tensor]]
@@ -49,7 +51,8 @@ def feature_variance(
 
     def encoded(part: slice, back: int) -> Features:
         x = beside(scheduler.add_noise(latents[part], noise[part], t[part] - back), channels[part]).to(unet.device)
-        return encode(unet, x, (t[part] - back).to(unet.device), texts[part].flatten(0, 1).to(unet.device))
+        text = texts[part].flatten(0, 1).to(unet.device)
+        return encode(unet, x, (t[part] - back).to(unet.device), **unet_arguments(unet, text))
 
     parts: dict[int, list[Squares]] = {delta: [] for delta in deltas}
     for part in tqdm(slices(count, ENCODED_AT_ONCE), desc="feature variance", unit="batch"):
@@ -98,21 +101,23 @@ def mean_square(x: torch.Tensor, count: int) -> torch.Tensor:
 def feature_drift(unet: nn.Module, sample: Callable[[], Any]) -> np.ndarray:
     """Return the relative change of the encoder features from each UNet call of `sample()` to the next, (calls − 1,).
 
-    It is the mean over images. `KeySteps.calibrated` places key steps by the drift of one uncached run.
+    It is the mean over images. `KeySteps.calibrated` places key steps by the drift of one uncached run. A compiled UNet runs
+    uncompiled meanwhile.
     """
+    plain = plain_unet(unet)
     drifts: list[float] = []
     previous: Features = {}
 
     def compare(*_: Any) -> None:
-        features = features_of(unet, outputs)
+        features = features_of(plain, outputs)
         if previous:
-            rows = len(features["mid"][0])
+            rows = len(next(iter(features.values()))[0])
             found = squares(features, previous, rows)
             drifts.append(float(torch.stack([relative(*both) for both in found.values()]).mean()))
         previous.update(features)
 
-    with capture(unet) as outputs:
-        handle = unet.register_forward_hook(compare)
+    with capture(plain) as outputs, torch.compiler.set_stance("force_eager"):
+        handle = plain.register_forward_hook(compare)
         try:
             sample()
         finally:

@@ -11,6 +11,7 @@ from diffusers import DDIMScheduler
 from diffusers.training_utils import compute_snr
 
 from fcr_core.backbones.tasks import beside, conditioning_of
+from fcr_core.backbones.text_rows import unet_arguments
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.finetuning.cache_aware_term import CachedDecoding
 from fcr_core.finetuning.consistency import feature_consistency_loss, feature_distance, feature_norms
@@ -18,8 +19,7 @@ from fcr_core.finetuning.step_pairs import draw_group_pairs, draw_time_pairs, gr
 from fcr_core.sampling.trajectories import DDIMSteps, Trajectories
 from fcr_core.training.denoising import prediction_target
 from fcr_core.training.training_set import TrainingSet, drop_text
-from fcr_core.unet.encoder_features import Features, capture, encode, features_of
-from fcr_core.unet.split_unet import SplitUNet
+from fcr_core.unet.encoder_features import Features, encode, predict
 
 # Scalars by name. A term without a weight in the recipe is only logged.
 Terms = dict[str, torch.Tensor]
@@ -54,18 +54,17 @@ class NoisedTerms:
         # The pass whose features get no gradient needs no decoder, so the other pass denoises.
         t, other = (reuse, key) if recipe.stop_grad == "key" else (key, reuse)
         x_t = beside(self.scheduler.add_noise(x0, noise, t), channels)
-        with capture(self.unet, recipe.plan.cut) as outputs:
-            prediction = self.unet(x_t, t, text).sample
-        features = features_of(self.unet, outputs, recipe.plan.cut)
+        read = unet_arguments(self.unet, text)
+        prediction, features = predict(self.unet, x_t, t, cut=recipe.plan.cut, **read)
         terms = {"denoise": self._denoising_error(prediction, prediction_target(self.scheduler, x0, noise, t), t)}
         terms |= {f"norm/{name}": value for name, value in feature_norms(features).items()}
         if self.base is not None:
             with torch.no_grad():
-                wanted = self.base(x_t, t, text).sample
+                wanted = self.base(x_t, t, **read).sample
             terms["preserve"] = F.mse_loss(prediction, wanted)
         if recipe.source == "noised":
             x_other = beside(self.scheduler.add_noise(x0, noise, other), channels)
-            terms |= self._consistency(features, x_other, other, text)
+            terms |= self._consistency(features, x_other, other, read)
         return terms
 
     def _denoising_error(self, prediction: torch.Tensor, target: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -79,10 +78,10 @@ class NoisedTerms:
         weight = snr.clamp(max=self.recipe.min_snr) / (snr + (self.scheduler.config.prediction_type == "v_prediction"))
         return (weight * (prediction - target).square().flatten(1).mean(1)).mean()
 
-    def _consistency(self, features: Features, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor) -> Terms:
+    def _consistency(self, features: Features, x: torch.Tensor, t: torch.Tensor, read: dict[str, Any]) -> Terms:
         recipe = self.recipe
         with torch.set_grad_enabled(recipe.lam > 0 and recipe.stop_grad is None):
-            others = encode(self.unet, x, t, text, cut=recipe.plan.cut)
+            others = encode(self.unet, x, t, cut=recipe.plan.cut, **read)
         pair = (others, features) if recipe.stop_grad == "key" else (features, others)
         return named(*feature_distance(*pair, recipe.distance, recipe.blocks))
 
@@ -100,8 +99,11 @@ class RolloutTerms:
         text = drop_text(self.trajectories.texts[rows], self.trajectories.null_text, generator)
         drawn = (x[rows, key], t[key], x[rows, step], t[step], text)
         x_t, t1, x_t2, t2, text = (tensor.to(self.unet.device) for tensor in drawn)
-        options = (recipe.blocks, recipe.distance, recipe.stop_grad, recipe.plan.cut)
-        return named(*feature_consistency_loss(self.unet, x_t, t1, x_t2, t2, text, *options))
+        found = feature_consistency_loss(
+            self.unet, x_t, t1, x_t2, t2, blocks=recipe.blocks, distance=recipe.distance, stop_grad=recipe.stop_grad,
+            cut=recipe.plan.cut, **unet_arguments(self.unet, text),
+        )  # fmt: skip
+        return named(*found)
 
 
 class DecodingTerms:
@@ -113,8 +115,7 @@ class DecodingTerms:
     def __init__(
         self, unet: Any, trajectories: Trajectories, ddim: DDIMSteps, recipe: Recipe, batch: int, decoder: Any = None
     ) -> None:
-        split = SplitUNet(unet, recipe.plan.cut, decoder=decoder)
-        self.decoding = CachedDecoding(split, trajectories, ddim, recipe.plan)
+        self.decoding = CachedDecoding(unet, trajectories, ddim, recipe.plan, decoder)
         self.batch, self.encoder_learns = batch, decoder is None
 
     def __call__(self, generator: torch.Generator) -> Terms:

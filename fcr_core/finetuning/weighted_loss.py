@@ -14,8 +14,10 @@ from torch import nn
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.finetuning.lora import add_lora, merge_lora, save_lora
 from fcr_core.finetuning.loss_terms import DecodingTerms, NoisedTerms, RolloutTerms, Terms
+from fcr_core.finetuning.trainable import check_inputs, trainable_unet
 from fcr_core.sampling.trajectories import DDIMSteps, Trajectories
 from fcr_core.training.training_set import TrainingSet
+from fcr_core.unet.plain_unet import plain_unet
 from fcr_core.unet.reuse_decoder import decoder_module, own_decoder
 
 
@@ -51,8 +53,12 @@ class TrainedParts:
 def trained_parts(unet: Any, recipe: Recipe, lora_rank: int = 16) -> TrainedParts:
     """Prepare the UNet for what the recipe trains, and return the parts.
 
-    "unet" trains all weights. "lora" freezes them and adds adapters. "decoder" freezes them and adds a reuse decoder.
+    "unet" trains all weights. "lora" freezes them and adds adapters. "decoder" freezes them and adds a reuse decoder. Of a UNet
+    that is compiled as a whole the uncompiled module is trained.
+
+    Raises `ValueError` for a UNet whose weights could not be saved (`trainable_unet`).
     """
+    unet = trainable_unet(unet)
     if recipe.trains == "unet":
         return TrainedParts(unet, recipe, unet)
     if recipe.trains == "lora":
@@ -67,7 +73,8 @@ class FineTuneLoss:
 
     `sampling_steps` is the number of steps of the sampler that the recipe is for.
 
-    Raises `ValueError` when the recipe needs trajectories and there are none.
+    Raises `ValueError` when the recipe needs trajectories and there are none, and for a UNet that needs inputs which training
+    sets do not hold.
     """
 
     def __init__(
@@ -87,6 +94,8 @@ class FineTuneLoss:
             "preserve": recipe.preserve,
             "decoding": recipe.decoding,
         }
+        unet = plain_unet(unet)
+        check_inputs(unet)
         self.weights = {name: weight for name, weight in weights.items() if weight}
         self.sources: list[Callable[[torch.Generator], Terms]] = []
         if recipe.trains != "decoder":

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fcr_core.backbones.location import TEXT_ENCODER_REFERENCE
 from fcr_core.backbones.published_configs import TOKENS
 from fcr_core.backbones.tasks import conditioning_of
+from fcr_core.backbones.text_rows import added_rows
 from fcr_core.cost.flops import count_unet_flops
 from fcr_core.planning.network_costs import NetworkCosts
 from fcr_core.planning.peak_memory import Networks, bytes_of, bytes_of_pipeline, read, vae_scale
@@ -41,7 +42,7 @@ def count_networks(networks: Networks, side: int | None = None) -> NetworkCosts:
         parameters=sum(p.numel() for p in unet.parameters()),
         others=(bytes_of_pipeline(networks, unet) - bytes_of(unet)) // 4,
         latent=prod(shape),
-        text=tokens * unet.config.cross_attention_dim,
+        text=(tokens + added_rows(unet)) * unet.config.cross_attention_dim,
         pixels=task.frames * side**2,
         frames=task.frames,
     )

@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from diffusers import AutoencoderKL, DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers import AutoConfig, AutoModel, CLIPTextConfig, CLIPTextModel
+from transformers import AutoConfig, CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from fcr_core.backbones import published_configs as published
 from fcr_core.backbones.loading import encode_images, referenced_text_encoder
 from fcr_core.backbones.location import TEXT_ENCODER_REFERENCE, Location
 from fcr_core.backbones.tasks import conditioning_of
+from fcr_core.backbones.text_rows import added_rows, reads_pooled, unet_arguments
 from fcr_core.caching.batched_call import repeat, tile_call
 from fcr_core.caching.encoder_cache import LAUNCH_STEPS, steps_a_launch
 from fcr_core.caching.plan import Plan
@@ -81,17 +83,30 @@ class Networks:
     def vae(self) -> Any:
         return AutoencoderKL.from_config(self._config("vae") or published.VAE)
 
-    def text_encoder(self, width: int) -> Any:
-        """For embeddings of this width."""
+    def text_encoders(self, unet: Any) -> list[Any]:
+        """One, or the two of SDXL."""
+        reference = referenced_text_encoder(Path(self.where.base.source) / TEXT_ENCODER_REFERENCE)
+        if reference:
+            return [reference["text_encoder"]]
+        with torch.device("meta"):
+            return self._text_encoders(unet)
+
+    def _text_encoders(self, unet: Any) -> list[Any]:
         folder = Path(self.where.base.source)
-        if reference := referenced_text_encoder(folder / TEXT_ENCODER_REFERENCE):
-            return reference["text_encoder"]
         if (folder / "text_encoder").exists():
-            return AutoModel.from_config(AutoConfig.from_pretrained(folder / "text_encoder"))
-        return CLIPTextModel(CLIPTextConfig(**published.TEXT_ENCODERS[width]))
+            return [built_encoder(AutoConfig.from_pretrained(part)) for part in sorted(folder.glob("text_encoder*"))]
+        if reads_pooled(unet):
+            first, second = (CLIPTextConfig(**published.TEXT_ENCODERS[width]) for width in published.SDXL_TEXT_WIDTHS)
+            return [CLIPTextModel(first), CLIPTextModelWithProjection(second)]
+        return [CLIPTextModel(CLIPTextConfig(**published.TEXT_ENCODERS[unet.config.cross_attention_dim]))]
 
     def _config(self, network: str) -> dict[str, Any] | None:
         return read(Path(self.where.base.source) / network / "config.json")
+
+
+def built_encoder(config: Any) -> Any:
+    """Return a text encoder of the class that its config names."""
+    return getattr(transformers, config.architectures[0])(config)
 
 
 def vae_scale(vae: Any) -> int:
@@ -160,7 +175,7 @@ def finetune_memory(
 def batch_of(unet: Any, batch: int, tokens: int, size: int | None, vae: Any = None) -> Shapes:
     """With a VAE it is encoded whenever it is drawn."""
     config, side = unet.config, size or unet.config.sample_size
-    text = torch.empty(batch, tokens, config.cross_attention_dim)
+    text = torch.empty(batch, tokens + added_rows(unet), config.cross_attention_dim)
     latents = torch.empty(batch, config.in_channels, side, side)
     if vae is None:
         return Shapes(latents, text, text[:1], [])
@@ -217,9 +232,9 @@ def one_group(unet: Any, plan: Plan, steps: int, rows: int, tokens: int, device:
     split, conditioning = SplitUNet(unet, plan.cut, plan.live), conditioning_of(unet)
     shape = conditioning.latent_shape(unet)
     latents = torch.empty(rows, *shape)  # of the run and the solver
-    text = torch.empty(rows * conditioning.frames, tokens, unet.config.cross_attention_dim)
+    text = torch.empty(rows * conditioning.frames, tokens + added_rows(unet), unet.config.cross_attention_dim)
     sample = torch.empty(rows, unet.config.in_channels, *shape[1:])
-    call = {"sample": sample, "timestep": torch.tensor(1), "encoder_hidden_states": text}
+    call = {"sample": sample, "timestep": torch.tensor(1), **unet_arguments(unet, text)}
     group = max(map(len, plan.keys.groups(steps)))
     earlier = split.whole(**call)[1] if plan.reuse == "linear" else ()
     prediction, features = split.whole(**call)
@@ -246,7 +261,7 @@ def bytes_of_pipeline(networks: Networks, unet: Any) -> int:
     """Bytes of a pipeline's networks in float32."""
     with torch.device("meta"):
         vae = networks.vae()
-    return sum(map(bytes_of, (unet, vae, networks.text_encoder(unet.config.cross_attention_dim))))
+    return sum(map(bytes_of, (unet, vae, *networks.text_encoders(unet))))
 
 
 def bytes_of(network: nn.Module) -> int:

@@ -9,11 +9,15 @@ from typing import Any
 def draw_at(pipe: Any, size: int) -> None:
     """Draw images of `size` pixels a side: the UNet's own size, from which latents and calls follow, is set to it.
 
+    SDXL's pipeline keeps a copy of that size, which its UNet is also told.
+
     Raises `ValueError` unless the latents' size is whole.
     """
     if size % pipe.vae_scale_factor:
         raise ValueError(f"scenario size = {size}: must be a multiple of {pipe.vae_scale_factor}, the scale of the VAE")
     pipe.unet.register_to_config(sample_size=size // pipe.vae_scale_factor)
+    if hasattr(pipe, "default_sample_size"):
+        pipe.default_sample_size = pipe.unet.config.sample_size
 
 
 # By the keys of an entry of the section `scenarios`; each gets the pipeline and the entry's value.

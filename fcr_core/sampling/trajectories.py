@@ -15,6 +15,7 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from fcr_core.backbones.text_rows import pipeline_arguments
 from fcr_core.jobs.files import replacing
 
 
@@ -66,8 +67,7 @@ def sample_trajectory(
         return {}
 
     pipe(
-        prompt_embeds=texts.to(pipe.device),
-        negative_prompt_embeds=null_text.expand_as(texts).to(pipe.device),
+        **pipeline_arguments(pipe.unet, texts.to(pipe.device), null_text.to(pipe.device)),
         latents=noise.to(pipe.device),
         num_inference_steps=steps,
         guidance_scale=guidance,

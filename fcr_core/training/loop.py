@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 from fcr_core.jobs.files import replacing
 from fcr_core.training.early_stopping import EarlyStopping
+from fcr_core.training.finite import GRADIENTS, WEIGHTS, largest, not_finite, spoilt_parts
 from fcr_core.training.optimizers import OPTIMIZERS
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ StepLoss = Callable[[int, torch.Generator], tuple[torch.Tensor, dict[str, float]
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 # A logged `norm/...` has exploded when it is this many times its first value. In sound fine-tunes norms move by a few per cent.
 EXPLODED = 100
+# The scale of losses in fp16 begins at 65,536 and halves with every step that overflows. At 1 it has nothing left to give.
+SMALLEST_SCALE = 1
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
@@ -46,6 +50,10 @@ class TrainingRun:
 
     A run that was killed goes on from the last checkpoint in `state_dir`. `fcr_core.jobs.job.partial_work` makes a folder that
     forgets checkpoints made under other settings.
+
+    Nothing spoils the weights: a step is taken only if loss, gradients and parameters are finite, and a checkpoint is written
+    only of finite parameters. In fp16 a step whose gradients overflow is skipped, which is normal while the scale of the loss
+    settles. The column `skipped` of the log marks these steps.
 
     Args:
         accumulate: losses that make one step. Under `torchrun` the processes share them out. The number of processes changes only
@@ -75,6 +83,7 @@ class TrainingRun:
     early: EarlyStopping | None = None
     events: Path | None = None
     step: int = 0
+    saved: int | None = None
     history: list[dict[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -98,23 +107,40 @@ class TrainingRun:
         return self.state_dir / "checkpoint.pt"
 
     def save(self) -> None:
-        """Write the whole state under a temporary name and rename it. Only the main process does it."""
-        if not self.workers.is_main_process:
-            return
-        state: dict[str, Any] = {name: part.state_dict() for name, part in self._parts().items()}
-        state |= {"step": self.step, "history": self.history}
-        with replacing(self.checkpoint) as draft:
-            torch.save(state, draft)
+        """Write the whole state under a temporary name and rename it. Only the main process does it.
+
+        Raises `FloatingPointError` instead when the parameters are not finite.
+        """
+        self._check_weights()
+        if self.workers.is_main_process:
+            state: dict[str, Any] = {name: part.state_dict() for name, part in self._parts().items()}
+            state |= {"step": self.step, "history": self.history}
+            with replacing(self.checkpoint) as draft:
+                torch.save(state, draft)
+        self.saved = self.step
 
     def resume(self) -> None:
-        """Load the last checkpoint, if there is one."""
+        """Load the last checkpoint, if there is one.
+
+        Raises `ValueError` for one that cannot be read, is of another network, or holds values that are not finite.
+        """
         if not self.checkpoint.exists():
             return
+        try:
+            self._load()
+        except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"cannot resume from {self.checkpoint}: delete it to begin again ({reason})") from error
+        log.info("resuming at step %d", self.step)
+
+    def _load(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
+        if spoilt := spoilt_parts(state):
+            raise ValueError(f"at step {state['step']} these were not finite: {', '.join(spoilt)}")
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.step, self.history = state["step"], state["history"]
-        log.info("resuming at step %d", self.step)
+        self.saved = self.step
 
     def _parts(self) -> dict[str, Any]:
         """Return the parts whose state a checkpoint holds, by name."""
@@ -126,8 +152,9 @@ class TrainingRun:
 
         The model ends with the EMA weights, or with the best ones if there is early stopping.
 
-        Raises `FloatingPointError` when the loss is no longer finite or features explode. The last checkpoint is from before
-        that.
+        Raises `FloatingPointError`, before the step, when the loss, a gradient or a parameter is no longer finite, when features
+        explode, and when fp16 overflows at any scale of the loss; also when a validation is not finite. The last checkpoint is
+        from before that.
         """
         self.resume()
         self.model.train()
@@ -146,6 +173,10 @@ class TrainingRun:
                     self.save()
         if writer:
             writer.close()
+        self._check_weights()
+        if self.scaler.is_enabled():
+            skipped = sum(row["skipped"] for row in self.history)
+            log.info("fp16: %d of %d steps were skipped, because their gradients overflowed", skipped, self.step)
         if self.ema:
             self.ema.copy_to(self.trained)
         if self.early:
@@ -156,16 +187,19 @@ class TrainingRun:
         """Run the mini-validation, if one is due, with the EMA weights in the model."""
         if self.early is None or self.step % self.early.every:
             return
+        self._check_weights()
         start = time.perf_counter()
         if self.ema:
             self.ema.store(self.trained)
             self.ema.copy_to(self.trained)
         self.model.eval()
-        self.history[-1]["validation"] = self.early.update(self.trained)
+        average = self.early.update(self.trained)
         self.model.train()
         if self.ema:
             self.ema.restore(self.trained)
-        self.history[-1]["validation_seconds"] = time.perf_counter() - start
+        if broken := not_finite({"the validation": average}):
+            raise self._stopped(f"{broken} after step {self.step}", sound=False)
+        self.history[-1] |= {"validation": average, "validation_seconds": time.perf_counter() - start}
 
     def _lr_factor(self, steps: int) -> float:
         """Return the factor of the learning rate.
@@ -182,29 +216,40 @@ class TrainingRun:
             group["lr"] = self.lr * self._lr_factor(steps)
         count, mine = self.workers.num_processes, self.workers.process_index
         indices = range(self.step * self.accumulate + mine, (self.step + 1) * self.accumulate, count)
-        parts = [self._backward(step_loss, index, len(indices)) for index in indices]
-        logged = {key: sum(part[key] for part in parts) / len(parts) for key in parts[0]}
+        losses, parts = zip(*(self._backward(step_loss, index, len(indices)) for index in indices), strict=True)
         if count > 1:
             self._average_gradients()
-            logged = self._averaged(logged)
-        self._check(logged)
         self.scaler.unscale_(self.optimizer)
-        torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
+        loss, found, scale = self._numbers(losses, torch.nn.utils.clip_grad_norm_(self.trained, 1.0))
+        logged = {"loss": loss} | {key: sum(part[key] for part in parts) / len(parts) for key in parts[0]}
+        if count > 1:
+            logged, found = self._averaged(logged), self._averaged(found)
+        skipped = self._check(logged, found, scale)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        if self.ema:
+        if self.ema and not skipped:
             self.ema.step(self.trained)
         self.step += 1
-        self.history.append({"step": self.step, **logged, "seconds": time.perf_counter() - start})
+        counted = {"skipped": int(skipped)} if self.scaler.is_enabled() else {}
+        self.history.append({"step": self.step, **logged, **counted, "seconds": time.perf_counter() - start})
         return logged
 
-    def _backward(self, step_loss: StepLoss, index: int, count: int) -> dict[str, float]:
+    def _backward(self, step_loss: StepLoss, index: int, count: int) -> tuple[torch.Tensor, dict[str, float]]:
         dtype = AUTOCAST[self.precision]
         with torch.autocast(self.device, dtype, enabled=dtype is not None):
             loss, logged = step_loss(index, step_generator(self.seed, index))
         self.scaler.scale(loss / count).backward()
-        return {"loss": loss.item(), **logged}
+        return loss.detach(), logged
+
+    def _numbers(self, losses: tuple[torch.Tensor, ...], gradients: torch.Tensor) -> tuple[float, dict[str, float], float]:
+        """Return the mean loss, what is looked at beside it, and the scale of the loss (1 but in fp16).
+
+        The host waits for the device here, once a step.
+        """
+        scale = self.scaler.scale(torch.ones((), device=self.device))
+        read = torch.stack([x.float() for x in (*losses, gradients, largest(self.trained), scale)]).tolist()
+        return sum(read[:-3]) / len(losses), {GRADIENTS: read[-3], WEIGHTS: read[-2]}, read[-1]
 
     def _average_gradients(self) -> None:
         """Average the gradients over all processes, after the backward pass.
@@ -220,16 +265,44 @@ class TrainingRun:
         values = reduce(torch.tensor(list(logged.values()), device=self.device), "mean")
         return dict(zip(logged, values.tolist(), strict=True))
 
-    def _check(self, logged: dict[str, float]) -> None:
-        """Raise `FloatingPointError` before a step that would spoil the weights."""
-        first = self.history[0] if self.history else logged
+    def _check(self, logged: dict[str, float], found: dict[str, float], scale: float) -> bool:
+        """Return True if the scaler will skip this step. Raise `FloatingPointError` before a step that would spoil the weights.
+
+        `found` are the norm of the gradients and the largest parameter.
+        """
+        when, first = f"at step {self.step + 1}", self.history[0] if self.history else logged
+        if broken := not_finite({WEIGHTS: found[WEIGHTS]}):
+            raise self._stopped(f"{broken} {when}", sound=False)
         for key, value in logged.items():
             exploded = key.startswith("norm/") and value > EXPLODED * first[key]
             if not math.isfinite(value) or exploded:
-                raise FloatingPointError(
-                    f"{key} is {value:.4g} at step {self.step + 1} ({first[key]:.4g} at the first): "
-                    f"lower the learning rate or the weight of that term; the last checkpoint is kept in {self.state_dir}"
-                )
+                raise self._stopped(f"{key} is {value:.4g} {when} ({first[key]:.4g} at the first)")
+        broken = not_finite({GRADIENTS: found[GRADIENTS]})
+        skipped = bool(broken) and self.scaler.is_enabled() and scale > SMALLEST_SCALE
+        if broken and not skipped:
+            scaled = f", with the loss scaled by {scale:g} (bf16 needs no scale)" if self.scaler.is_enabled() else ""
+            raise self._stopped(f"{broken} {when}{scaled}")
+        return skipped
+
+    def _check_weights(self) -> None:
+        """Raise `FloatingPointError` unless the parameters and their averages are finite. All processes decide alike."""
+        found = {WEIGHTS: largest([*self.trained, *(self.ema.shadow_params if self.ema else [])]).item()}
+        if self.workers.num_processes > 1:
+            found = self._averaged(found)
+        if broken := not_finite(found):
+            raise self._stopped(f"{broken} after step {self.step}", sound=False)
+
+    def _stopped(self, what: str, sound: bool = True) -> FloatingPointError:
+        """Return the error that ends the run.
+
+        It names the last checkpoint. If there is none yet, and the state before this step is sound, that state is kept.
+        """
+        if sound and self.saved is None:
+            self.save()
+        kept = "there is no sound checkpoint"
+        if self.saved is not None:
+            kept = f"the last sound checkpoint, of step {self.saved}, is kept in {self.checkpoint}"
+        return FloatingPointError(f"{what}: lower the learning rate or the weight of that term; {kept}")
 
     def cost(self) -> dict[str, float]:
         """Return the cost of the run: `steps`, `hours`, and `gpu_hours` on GPUs or else `cpu_core_hours`.

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from fcr_core.backbones.loading import encode_prompts
+from fcr_core.backbones.loading import encode_null_prompt, encode_prompts
 from fcr_core.backbones.tasks import conditioning_of
 from fcr_core.data.pictures import Pictures
 from fcr_core.data.pixels import slices
@@ -24,7 +24,7 @@ from fcr_core.data.prepared import balanced, images_of, prompts_of
 from fcr_core.jobs.files import replacing
 from fcr_core.jobs.kept_tensors import kept
 
-# This share of captions is replaced by "", so that the model can be guided (Ho & Salimans, 2022, arXiv 2207.12598).
+# This share of captions is replaced by no prompt, so that the model can be guided (Ho & Salimans, 2022, arXiv 2207.12598).
 UNCONDITIONAL_SHARE = 0.1
 # Share of images that are flipped left to right, as the plan has it.
 FLIP_SHARE = 0.5
@@ -34,8 +34,8 @@ ENCODED_AT_ONCE = 64
 class TrainingSet(ABC):
     """Rows of an image and its caption. Batches are drawn from them; generators in the same state draw the same rows.
 
-    `concepts` has one name for each row. `null_text` (1, L, D) is the embedding of "". With `mirror`, half of the images are
-    flipped left to right.
+    `concepts` has one name for each row. `null_text` (1, L, D) is the embedding of no prompt (`encode_null_prompt`). With
+    `mirror`, half of the images are flipped left to right. For SDXL, embeddings have further rows (`backbones.text_rows`).
     """
 
     concepts: list[str]
@@ -74,7 +74,7 @@ class TrainingSet(ABC):
     def draw(self, batch: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw `batch` latents (B, C, h, w) and embeddings (B, L, D).
 
-        With `mirror` half of the latents are mirrored. Some embeddings are replaced by that of "".
+        With `mirror` half of the latents are mirrored. Some embeddings are replaced by that of no prompt.
         """
         rows = self.draw_rows(batch, generator)
         flipped = torch.zeros(batch, dtype=torch.bool)
@@ -157,7 +157,8 @@ class StreamedSet(TrainingSet):
 
     @cached_property
     def null_text(self) -> torch.Tensor:  # type: ignore[override]
-        return encode_prompts(self.pipe, [""])
+        with self._in_float32():
+            return encode_null_prompt(self.pipe)
 
     def latents_of(self, rows: torch.Tensor, flipped: torch.Tensor) -> torch.Tensor:
         images, ids = [self.images[row] for row in rows], [self.prompt_ids[row] for row in rows]
@@ -175,7 +176,7 @@ class StreamedSet(TrainingSet):
 
 
 def drop_text(texts: torch.Tensor, null_text: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Replace `UNCONDITIONAL_SHARE` of the embeddings (B, L, D) by that of ""."""
+    """Replace `UNCONDITIONAL_SHARE` of the embeddings (B, L, D) by that of no prompt."""
     dropped = torch.rand(len(texts), 1, 1, generator=generator) < UNCONDITIONAL_SHARE
     return torch.where(dropped, null_text, texts)
 

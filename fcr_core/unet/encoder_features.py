@@ -1,92 +1,151 @@
 """Read the encoder features of a diffusers UNet at one (x_t, t): the FCR loss and the feature measurements compare them.
 
-The encoder is `conv_in`, the down blocks and the mid block. Hooks record what its blocks return while the UNet runs. No
-`forward` of diffusers is copied.
+The encoder is `conv_in`, the down blocks and the mid block. Stand-ins record what its blocks return while the UNet runs. No
+`forward` of diffusers is copied. Hooks would not do: a block that was compiled before a hook was added does not run the hook.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
+from diffusers.models.unets.unet_2d_blocks import KCrossAttnUpBlock2D, KUpBlock2D
 from torch import nn
 
-# The output of a block: a tensor (conv_in, mid and up blocks) or (hidden, (residual, ...)) (down blocks).
+from fcr_core.unet.block_copies import replace, shallow_copy
+from fcr_core.unet.plain_unet import UNet, call_uncompiled, plain_unet, uncompiled
+
+# The output of a block: a tensor (mid and up blocks) or (hidden, (residual, ...)) (down blocks).
 BlockOutput = Any
-# Any UNet class of diffusers: a module with conv_in, down_blocks, mid_block and up_blocks.
-UNet = Any
 # The tensors (B, C, h, w) that the up blocks from a cut on read. The key is the name of the block that made them.
 Features = dict[str, tuple[torch.Tensor, ...]]
+# Up blocks that read one residual, the last of those that a UNet hands them. The others read one for each resnet.
+READ_ONE = (KUpBlock2D, KCrossAttnUpBlock2D)
 
 
 class _EncoderDone(Exception):
     """Leaves the forward of a UNet when the up block at the cut is about to start."""
 
 
-def blocks_before(unet: UNet, cut: int = 0) -> dict[str, nn.Module]:
-    """Return the blocks that run before up block `cut`, in order: `conv_in`, `down.0`, ..., `mid`, `up.0`, ..."""
-    down = {f"down.{i}": block for i, block in enumerate(unet.down_blocks)}
-    up = {f"up.{i}": unet.up_blocks[i] for i in range(cut)}
-    return {"conv_in": unet.conv_in, **down, "mid": unet.mid_block, **up}
+def blocks_before(unet: UNet, cut: int = 0) -> dict[str, str]:
+    """Return the blocks that run before up block `cut`, in order: `down.0`, ..., `mid`, `up.0`, ... Values are module names.
+
+    A UNet without a mid block has no `mid`.
+    """
+    down = {f"down.{i}": f"down_blocks.{i}" for i in range(len(unet.down_blocks))}
+    mid = {"mid": "mid_block"} if getattr(unet, "mid_block", None) is not None else {}
+    return down | mid | {f"up.{i}": f"up_blocks.{i}" for i in range(cut)}
 
 
 @contextmanager
-def capture(unet: UNet, cut: int = 0) -> Iterator[dict[str, BlockOutput]]:
+def capture(unet: UNet, cut: int = 0, decode: bool = True) -> Iterator[dict[str, BlockOutput]]:
     """Record the outputs of the blocks before `cut` in every UNet forward inside the `with` block.
 
-    The dictionary holds the outputs of the last forward, by block name.
+    The dictionary holds the outputs of the last forward, by block name; `conv_in` is what the down blocks read. Without `decode`
+    a forward ends with an exception before the up block at the cut.
+
+    Raises `ValueError` when the UNet has no up block `cut`.
     """
+    if cut not in range(len(unet.up_blocks)):
+        raise ValueError(f"cut {cut!r}: {type(unet).__name__} has the up blocks 0 to {len(unet.up_blocks) - 1}")
     outputs: dict[str, BlockOutput] = {}
-
-    def recorder(name: str):
-        def record(module: nn.Module, args: tuple, output: BlockOutput) -> None:
-            outputs[name] = output
-
-        return record
-
-    handles = [block.register_forward_hook(recorder(name)) for name, block in blocks_before(unet, cut).items()]
+    own = dict(unet._modules)
+    for name, place in blocks_before(unet, cut).items():
+        block = unet.get_submodule(place)
+        replace(unet, place, with_forward(block, recorder(name, block, outputs)))
+    if not decode:
+        replace(unet, f"up_blocks.{cut}", with_forward(unet.up_blocks[cut], stop))
     try:
         yield outputs
     finally:
-        for handle in handles:
-            handle.remove()
+        unet._modules.update(own)
+
+
+def with_forward(block: nn.Module, forward: Callable[..., BlockOutput]) -> nn.Module:
+    """Return a copy of `block` with another forward, for one pass. No cycle of references keeps what the forward holds."""
+    made = shallow_copy(uncompiled(block))
+    made.forward = forward
+    return made
+
+
+def recorder(name: str, block: nn.Module, outputs: dict[str, BlockOutput]) -> Callable[..., BlockOutput]:
+    """Return a forward that runs `block` and records what it returns."""
+
+    def forward(*args: Any, **kwargs: Any) -> BlockOutput:
+        if name == "down.0":
+            outputs.clear()
+            outputs["conv_in"] = args[0] if args else kwargs["hidden_states"]
+        outputs[name] = block(*args, **kwargs)
+        return outputs[name]
+
+    return forward
+
+
+def stop(*_: Any, **__: Any) -> None:
+    raise _EncoderDone
 
 
 def encode(unet: UNet, *args: Any, cut: int = 0, **kwargs: Any) -> Features:
     """Run only the blocks before up block `cut`. Return the tensors that the up blocks from `cut` on would read.
 
-    The arguments are those of the UNet's own `forward`.
+    The arguments are those of the UNet's own `forward`. Of a compiled UNet the uncompiled module runs; blocks that are compiled
+    one by one stay compiled.
+
+    Raises `ValueError` for a wrapper that cannot be looked into, and for a UNet whose forward is replaced, as by `EncoderCache`.
     """
+    plain = plain_unet(unet)
+    with capture(plain, cut, decode=False) as outputs, suppress(_EncoderDone):
+        call_uncompiled(plain, *args, **kwargs)
+    return features_of(plain, outputs, cut)
 
-    def stop(module: nn.Module, *_: Any) -> None:
-        raise _EncoderDone
 
-    handle = unet.up_blocks[cut].register_forward_pre_hook(stop)
-    try:
-        with capture(unet, cut) as outputs:
-            unet(*args, **kwargs)
-    except _EncoderDone:
-        pass
-    finally:
-        handle.remove()
-    return features_of(unet, outputs, cut)
+def predict(unet: UNet, *args: Any, cut: int = 0, **kwargs: Any) -> tuple[torch.Tensor, Features]:
+    """Run the whole UNet. Return its prediction, and the features that `encode` would return."""
+    plain = plain_unet(unet)
+    with capture(plain, cut) as outputs:
+        prediction = call_uncompiled(plain, *args, **kwargs, return_dict=False)[0]
+    return prediction, features_of(plain, outputs, cut)
 
 
 def features_of(unet: UNet, outputs: dict[str, BlockOutput], cut: int = 0) -> Features:
     """Select from captured outputs the tensors that the up blocks from `cut` on read.
 
-    Each resnet of these up blocks reads one residual. The first of these up blocks also reads the hidden state. At cut 0 the
-    result is every residual of the encoder and the output of the mid block.
+    Each resnet of these up blocks reads one residual; a K block reads one residual in all. The first of these up blocks also
+    reads the hidden state. At cut 0 of most UNets the result is every residual of the encoder and the output of the mid block.
+    Without a mid block the hidden state belongs to the last down block, whose last residual it mostly is.
     """
+    last = list(blocks_before(unet, cut))[-1]
     made = [("conv_in", outputs["conv_in"])]
-    made += [(name, residual) for name in outputs if name.startswith("down.") for residual in outputs[name][1]]
-    read: dict[str, list[torch.Tensor]] = {}
-    for name, tensor in made[: sum(len(block.resnets) for block in unet.up_blocks[cut:])]:
-        read.setdefault(name, []).append(tensor)
-    before = f"up.{cut - 1}" if cut else "mid"
-    return {name: tuple(tensors) for name, tensors in read.items()} | {before: (outputs[before],)}
+    for name in (name for name in outputs if name.startswith("down.")):
+        made += [(name, residual) for residual in of_down_block(unet, outputs[name])[1]]
+    read: dict[str, tuple[torch.Tensor, ...]] = {}
+    for name, tensor in (made[place] for place in sorted(places_read(unet, len(made), cut))):
+        if tensor is not None:
+            read[name] = (*read.get(name, ()), tensor)
+    hidden = of_down_block(unet, outputs[last])[0] if last.startswith("down.") else outputs[last]
+    if not any(hidden is tensor for tensor in read.get(last, ())):
+        read[last] = (*read.get(last, ()), hidden)
+    return read
+
+
+def of_down_block(unet: UNet, output: BlockOutput) -> BlockOutput:
+    """Return the output of a down block. Raises `ValueError` unless it is (hidden, (residual, ...))."""
+    if isinstance(output, tuple) and isinstance(output[1], tuple):
+        return output
+    raise ValueError(f"the down blocks of {type(unet).__name__} return no residuals: use a UNet of Stable Diffusion's kind")
+
+
+def places_read(unet: UNet, count: int, cut: int) -> set[int]:
+    """Return which of `count` residuals, counted from `conv_in` on, the up blocks from `cut` on read."""
+    places: set[int] = set()
+    for index, block in enumerate(map(uncompiled, unet.up_blocks)):
+        start, end = count - len(block.resnets), count
+        if index >= cut:
+            places |= {end - 1} if isinstance(block, READ_ONE) else {*range(start, end)}
+        count = start
+    return places
 
 
 def select_blocks(features: Features, blocks: tuple[str, ...] = ()) -> list[str]:

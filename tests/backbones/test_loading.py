@@ -25,10 +25,10 @@ from fcr_core.training.loop import TrainingRun
 from fcr_core.training.training_set import EncodedSet, StreamedSet, encode_training_set
 from workflow_scripts import encode_data, finetune, measure_cost, measure_variance, sample
 
-from ..random_pipelines import TINY_UNET, write_lora, write_motion_adapter, write_pipeline
+from ..random_pipelines import TINY_SDXL_UNET, TINY_UNET, write_lora, write_motion_adapter, write_pipeline
 from ..samplers import sampler as a_sampler
 
-TASKS = ["epsilon", "v_prediction", "inpaint", "depth", "video", "lcm"]
+TASKS = ["epsilon", "v_prediction", "inpaint", "depth", "video", "lcm", "sdxl"]
 CHANNELS = {"inpaint": 9, "depth": 5}
 SCHEDULERS = {"lcm": "lcm"}
 
@@ -50,7 +50,7 @@ def locations(tmp_path_factory):
 
     def location(task: str) -> str:
         if task not in made:
-            unet = TINY_UNET | {"in_channels": CHANNELS.get(task, 4)}
+            unet = TINY_SDXL_UNET if task == "sdxl" else TINY_UNET | {"in_channels": CHANNELS.get(task, 4)}
             objective = task if task in ("epsilon", "v_prediction") else "epsilon"
             folder = write_pipeline(root / task, unet, prediction=objective)
             made[task] = str(folder)
@@ -161,7 +161,7 @@ def test_cost_and_feature_variance_are_measured(locations, data, tmp_path, task)
     assert len(rows) == 3 * 2 * 2 and rows["value"].gt(0).all()
 
 
-@pytest.mark.parametrize("task", ["v_prediction", "inpaint", "video"])
+@pytest.mark.parametrize("task", ["v_prediction", "inpaint", "video", "sdxl"])
 def test_the_scripts_go_from_data_to_samples_of_a_fine_tuned_model(locations, data, tmp_path, task):
     location, train_set, drawn = locations(task), tmp_path / "set.safetensors", tmp_path / "drawn"
     encoding = f"--pipeline {location} --data {data} --images 4 --mirror --out {train_set}"
@@ -227,7 +227,7 @@ def test_every_entry_may_be_a_folder():
 def test_every_repository_is_pinned_to_a_commit():
     from_hub = [backbone for backbone in BACKBONES.values() if backbone.name != "pocket"]
     repositories = [part for backbone in from_hub for part in Location.parse(backbone.location()).repositories]
-    assert len(repositories) == 10
+    assert len(repositories) == 11
     assert all(re.fullmatch("[0-9a-f]{40}", repository.revision) for repository in repositories)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from peft import LoraConfig, get_peft_model
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -14,7 +15,7 @@ from fcr_core.cost.plan_flops import UNetFlops, flop_limit, passes, sampling_flo
 from fcr_core.unet.encoder_features import encode
 from fcr_core.unet.split_unet import SplitUNet
 
-from ..unets import FAMILIES, FRAMES, built
+from ..unets import ADDED, FAMILIES, FRAMES, added_conditions, built, image_unet, k_unet
 
 STRIDE_10 = KeySteps.uniform(10)
 
@@ -93,3 +94,48 @@ def test_flops_of_a_run_follow_its_passes(unet):
     assert passes(50, Plan(KeySteps.uniform(15), nodes=3)) == (4, 12)
     assert sampling_flops(flops, 50, Plan(STRIDE_10)) == 2 * (5 * flops.encoder + 50 * flops.decoder - 45 * flops.heads["up.0"])
     assert sampling_flops(flops, 50, Plan(KeySteps.uniform(1)), guided=False) == 50 * flops.full
+
+
+VARIANTS = {
+    "no mid": (lambda: image_unet(mid_block_type=None), {}),
+    "K": (k_unet, {}),
+    "SDXL": (lambda: image_unet(**ADDED), {"added_cond_kwargs": added_conditions(1)}),
+    "classes": (lambda: image_unet(num_class_embeds=10), {"class_labels": torch.tensor([1])}),
+    "projected classes": (
+        lambda: image_unet(class_embed_type="projection", projection_class_embeddings_input_dim=6),
+        {"class_labels": torch.zeros(1, 6)},
+    ),
+    "classes as timesteps": (lambda: image_unet(class_embed_type="timestep"), {"class_labels": torch.zeros(1)}),
+    "classes as embeddings": (lambda: image_unet(class_embed_type="identity"), {"class_labels": torch.zeros(1, 32)}),
+    "LCM": (lambda: image_unet(time_cond_proj_dim=6), {"timestep_cond": torch.zeros(1, 6)}),
+    "projected text": (lambda: image_unet(encoder_hid_dim=5, encoder_hid_dim_type="text_proj"), {}),
+}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", VARIANTS)
+def test_flops_of_every_kind_of_unet_equal_those_of_a_real_pass(name):
+    build, conditions = VARIANTS[name]
+    unet = build()
+    flops = count_unet_flops(unet, tokens=3)
+    text = torch.randn(1, 3, 5 if name == "projected text" else 8)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        unet(torch.randn(1, 4, 8, 8), torch.tensor(10), text, **conditions)
+    assert counter.get_total_flops() == flops.full and 0 < flops.encoder < flops.full
+    _, features = SplitUNet(unet, 1).whole(torch.randn(1, 4, 8, 8), torch.tensor(10), text, **conditions)
+    assert cached_bytes(unet, Plan(STRIDE_10, 1), 3) == sum({x.data_ptr(): x.nbytes for x in features}.values())
+    assert ("mid" in flops.parts) == (unet.mid_block is not None)
+
+
+def test_flops_are_those_of_the_unet_inside_its_wrappers(unet):
+    expected = count_unet_flops(unet, tokens=3)
+    assert count_unet_flops(torch.compile(unet, backend="eager"), tokens=3) == expected
+    assert count_unet_flops(get_peft_model(image_unet(), LoraConfig(r=2, target_modules=["to_q"])), tokens=3) == expected
+    with pytest.raises(ValueError, match="wrapped in DataParallel"):
+        count_unet_flops(torch.nn.DataParallel(unet), tokens=3)
+
+
+def test_a_unet_that_reads_pictures_is_refused_by_what_it_reads():
+    unet = image_unet(addition_embed_type="image", encoder_hid_dim=8)
+    with pytest.raises(ValueError, match="FLOPs of UNet2DConditionModel cannot be counted: it needs added_cond_kwargs"):
+        count_unet_flops(unet, tokens=3)

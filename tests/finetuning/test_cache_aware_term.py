@@ -9,7 +9,6 @@ from fcr_core.caching.plan import Plan
 from fcr_core.finetuning.cache_aware_term import CachedDecoding, Groups
 from fcr_core.sampling.trajectories import DDIMSteps, Trajectories, sample_trajectory
 from fcr_core.unet.reuse_decoder import decoder_module, own_decoder
-from fcr_core.unet.split_unet import SplitUNet
 
 STEPS, STRIDE, GUIDANCE = 8, 4, 3.0
 PLANS = [
@@ -50,7 +49,7 @@ def test_predictions_are_those_of_the_cached_sampler(pocket_pipe, plan, own):
     decoder = other_decoder(pocket_pipe, plan.cut) if own else None
     cached = trajectories_of(pocket_pipe, plan, decoder)
     ddim = DDIMSteps.of(pocket_pipe.scheduler, STEPS)
-    term = CachedDecoding(SplitUNet(pocket_pipe.unet, plan.cut, decoder=decoder), cached, ddim, plan)
+    term = CachedDecoding(pocket_pipe.unet, cached, ddim, plan, decoder)
     groups = Groups(torch.tensor([0, 1, 0, 1]), torch.tensor([0, 0, 4, 4]))
     # Predictions come back from differences of latents: 1e-4 of their size of about 1.
     torch.testing.assert_close(term.predictions(groups), term.targets(groups), rtol=1e-3, atol=1e-3)
@@ -60,7 +59,7 @@ def test_predictions_are_those_of_the_cached_sampler(pocket_pipe, plan, own):
 def test_uncached_trajectories_ask_for_what_reuse_does_not_give(pocket_pipe):
     plan = PLANS[1]
     ddim = DDIMSteps.of(pocket_pipe.scheduler, STEPS)
-    term = CachedDecoding(SplitUNet(pocket_pipe.unet, plan.cut), trajectories_of(pocket_pipe), ddim, plan)
+    term = CachedDecoding(pocket_pipe.unet, trajectories_of(pocket_pipe), ddim, plan)
     groups = Groups(torch.tensor([0, 1]), torch.tensor([0, 4]))
     gaps = (term.predictions(groups) - term.targets(groups)).square().flatten(2).mean((1, 2))
     assert gaps[0] < 1e-6 < gaps[1] < gaps[3]  # the key step itself, then further and further away
@@ -73,7 +72,7 @@ def test_without_the_encoder_only_the_decoder_learns(pocket_pipe):
     learning = decoder_module(decoder, 2)
     learning.requires_grad_(True)
     ddim = DDIMSteps.of(pocket_pipe.scheduler, STEPS)
-    term = CachedDecoding(SplitUNet(unet, 2, decoder=decoder), trajectories_of(pocket_pipe), ddim, PLANS[1])
+    term = CachedDecoding(unet, trajectories_of(pocket_pipe), ddim, PLANS[1], decoder)
     groups = term.draw(4, torch.Generator().manual_seed(0))
     assert set(groups.keys.tolist()) <= {0, 4}
     term.loss(groups, encoder_learns=False).backward()

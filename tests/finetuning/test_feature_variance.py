@@ -52,3 +52,19 @@ def test_feature_variance_is_the_formula_whatever_is_encoded_at_once(scheduler, 
     gaps = (now - before).square().mean((1, 2, 3))
     np.testing.assert_allclose(mid["mse"], gaps, rtol=1e-3)
     np.testing.assert_allclose(mid["relative"], gaps / now.square().mean(), rtol=1e-3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("way", ["no mid", "wrapped", "in place"])
+def test_drift_of_unets_of_other_kinds(way):
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    unet, t = image_unet(mid_block_type=None if way == "no mid" else "UNetMidBlock2DCrossAttn").eval(), torch.tensor(500)
+    x = torch.randn(2, 2, 4, 8, 8)
+    expected = feature_drift(unet, lambda: [unet(part, t, text(2)) for part in x])
+    called = torch.compile(unet, backend="eager") if way == "wrapped" else unet
+    if way == "in place":
+        unet.compile(backend="eager")
+    called(x[0], t, text(2))
+    np.testing.assert_allclose(feature_drift(called, lambda: [called(part, t, text(2)) for part in x]), expected, rtol=1e-5)
+    assert expected.shape == (1,) and expected[0] > 0

@@ -7,6 +7,7 @@ import torch
 
 from fcr_core.backbones.loading import load_pipeline, load_scheduler, load_unet
 from fcr_core.backbones.registry import BACKBONES
+from fcr_core.backbones.text_rows import added_rows
 from fcr_core.caching.plan import KeySteps, Plan
 from fcr_core.cost.clock import peak_tensor_bytes
 from fcr_core.data import load
@@ -19,7 +20,7 @@ from fcr_core.sampling.samples import decode_latents, initial_noise, latent_shap
 from fcr_core.training.loop import TrainingRun
 from fcr_core.training.training_set import EncodedSet, StreamedSet
 
-from ..random_pipelines import TINY_UNET, write_motion_adapter, write_pipeline
+from ..random_pipelines import TINY_SDXL_UNET, TINY_UNET, write_motion_adapter, write_pipeline
 from ..samplers import sampler
 
 BATCH, TOKENS, STEPS = 6, 77, 12
@@ -31,7 +32,13 @@ def locations(tmp_path_factory):
     image = write_pipeline(root / "image", TINY_UNET | {"block_out_channels": (16, 32)})
     masked = write_pipeline(root / "masked", TINY_UNET | {"in_channels": 9})
     clips = write_pipeline(root / "clips")
-    return {"image": str(image), "masked": str(masked), "clips": f"{clips}+motion:{write_motion_adapter(root / 'motion')}"}
+    sdxl = write_pipeline(root / "sdxl", TINY_SDXL_UNET)
+    return {
+        "image": str(image),
+        "masked": str(masked),
+        "sdxl": str(sdxl),
+        "clips": f"{clips}+motion:{write_motion_adapter(root / 'motion')}",
+    }
 
 
 def held(*networks) -> int:
@@ -53,6 +60,7 @@ FINE_TUNES = [
     ("image", "LoRA", {}),
     ("masked", "plan", {}),
     ("clips", "plan", {}),
+    ("sdxl", "plan", {}),
 ]
 PLANS = {
     "uncached": {},
@@ -63,8 +71,9 @@ PLANS = {
 
 
 def encoded(unet) -> EncodedSet:
-    latents, texts = torch.randn(BATCH, unet.config.in_channels, 8, 8), torch.randn(BATCH, TOKENS, 8)
-    return EncodedSet(latents, texts, torch.zeros(1, TOKENS, 8), list("abcdef"))
+    latents = torch.randn(BATCH, unet.config.in_channels, 8, 8)
+    texts = torch.randn(BATCH, TOKENS + added_rows(unet), unet.config.cross_attention_dim)
+    return EncodedSet(latents, texts, torch.zeros_like(texts[:1]), list("abcdef"))
 
 
 def streamed(location, unet, folder) -> StreamedSet:
@@ -123,6 +132,17 @@ def test_published_configurations_have_the_published_sizes():
     drawn = sampling_memory(Networks("not/here", "sd15"), Plan(KeySteps.uniform(1)), 50, 1)
     assert drawn.held == 4 * (859_520_964 + 83_653_863 + 123_060_480)
     assert loading_memory(Networks("not/here", "sd15")).total == drawn.held + weights
+
+
+def test_sdxl_has_its_published_size_and_two_text_encoders(tmp_path):
+    networks = Networks("not/here", BACKBONES["sdxl"].networks)
+    unet = networks.unet()
+    encoders = [sum(p.numel() for p in encoder.parameters()) for encoder in networks.text_encoders(unet)]
+    assert unet.num_parameters() == 2_567_463_684 and encoders == [123_060_480, 694_659_840]
+    tiny = Networks(str(write_pipeline(tmp_path, TINY_SDXL_UNET)))
+    pipe = load_pipeline(tmp_path)
+    built = [sum(p.numel() for p in encoder.parameters()) for encoder in tiny.text_encoders(tiny.unet())]
+    assert built == [sum(p.numel() for p in encoder.parameters()) for encoder in (pipe.text_encoder, pipe.text_encoder_2)]
 
 
 def test_networks_that_nobody_knows_are_refused():

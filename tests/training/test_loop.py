@@ -1,3 +1,6 @@
+import logging
+import sys
+
 import pytest
 import torch
 
@@ -166,3 +169,198 @@ def test_the_learning_rate_warms_up_and_cools_down(tmp_path):
         factors.append(run._lr_factor(100))
     assert factors[0] == 0.1 and factors[9] == factors[80] == 1.0
     assert factors[90] == pytest.approx(0.5) and factors[99] == pytest.approx(0.05)
+
+
+class Toy:
+    """A small network, its run, and a loss that breaks in one of the ways of `BREAKS` at the chosen losses (from 0)."""
+
+    def __init__(self, folder, **options) -> None:
+        torch.manual_seed(0)
+        self.model = torch.nn.Linear(4, 4)
+        self.run = TrainingRun(self.model, folder, lr=1e-2, seed=0, **options)
+
+    def train(self, steps: int = 10, how: str = "", at: tuple[int, ...] = (), every: int = 4) -> None:
+        def step_loss(index, generator):
+            loss = self.model(torch.randn(8, 4, generator=generator)).float().square().mean()
+            return (BREAKS[how](loss, self.model) if index in at else loss), {"plain": loss.item()}
+
+        self.run.run(steps, step_loss, every, "toy")
+
+    def saved(self) -> dict:
+        return torch.load(self.run.checkpoint, weights_only=True)
+
+
+def spoil_weight(loss, model):
+    """A parameter that this loss does not read any more."""
+    with torch.no_grad():
+        model.bias[0] = float("nan")
+    return loss
+
+
+BREAKS = {
+    "loss nan": lambda loss, model: loss * float("nan"),
+    "loss inf": lambda loss, model: loss + float("inf"),
+    "gradient nan": lambda loss, model: loss + (model.weight.sum() * 0).sqrt(),  # value 0, gradient inf * 0
+    "one gradient": lambda loss, model: loss + (model.bias[1] * 0).sqrt(),
+    "parameter": spoil_weight,
+}
+NAMED = {
+    "loss": "loss is",
+    "gradient": "the norm of the gradients is",
+    "one": "the norm of the gradients is",
+    "parameter": "the largest of the parameters is",
+}
+
+
+def finite(state) -> bool:
+    return all(value.isfinite().all() for value in state.values())
+
+
+@pytest.mark.parametrize("at", [0, 3, 5, 9], ids=["first", "checkpoint", "between", "last"])
+@pytest.mark.parametrize("how", BREAKS)
+def test_a_step_that_would_spoil_the_weights_is_not_taken(tmp_path, how, at):
+    toy = Toy(tmp_path)
+    with pytest.raises(FloatingPointError) as raised:
+        toy.train(how=how, at=(at,))
+    message = str(raised.value)
+    assert message.startswith(NAMED[how.split()[0]]) and f"at step {at + 1}" in message and "\n" not in message
+    if how == "parameter":
+        assert ("there is no sound checkpoint" in message) == (at < 4)
+    else:
+        assert finite(toy.model.state_dict()) and finite(toy.saved()["model"])
+        assert f"the last sound checkpoint, of step {toy.saved()['step']}, is kept in {toy.run.checkpoint}" in message
+        assert toy.saved()["step"] == (at if at < 4 else at // 4 * 4)
+
+
+def test_a_broken_gradient_of_one_of_several_losses_is_noticed(tmp_path):
+    toy = Toy(tmp_path, accumulate=3)
+    with pytest.raises(FloatingPointError, match="the norm of the gradients is nan at step 3"):
+        toy.train(how="gradient nan", at=(7,))  # the second of the third step
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_no_precision_but_fp16_skips_a_step(tmp_path, precision):
+    with pytest.raises(FloatingPointError, match="the norm of the gradients is nan at step 2"):
+        Toy(tmp_path, precision=precision).train(how="gradient nan", at=(1,))
+
+
+def test_the_average_of_the_weights_stays_sound(tmp_path):
+    toy = Toy(tmp_path, ema_decay=0.9)
+    with pytest.raises(FloatingPointError):
+        toy.train(how="gradient nan", at=(9,))
+    assert all(p.isfinite().all() for p in toy.run.ema.shadow_params)
+    assert finite(dict(enumerate(toy.saved()["ema"]["shadow_params"])))
+
+
+def test_a_step_that_breaks_parameters_itself_leaves_no_checkpoint(tmp_path):
+    """The gradient is finite; the step is not."""
+    toy = Toy(tmp_path)
+
+    def step_loss(index, generator):
+        if index == 3:
+            toy.run.optimizer.param_groups[0]["weight_decay"] = float("inf")
+        return toy.model(torch.randn(8, 4, generator=generator)).square().mean(), {}
+
+    with pytest.raises(FloatingPointError, match=r"the largest of the parameters is .* after step 4: .* of step 2, is kept in"):
+        toy.run.run(10, step_loss, 2, "toy")
+    assert toy.saved()["step"] == 2 and finite(toy.saved()["model"])
+
+
+def test_a_validation_that_is_not_finite_stops_the_run(tmp_path):
+    distances = iter([1.0, float("nan"), 1.0])
+    toy = Toy(tmp_path, early=EarlyStopping(lambda: next(distances), every=2, window=1))
+    with pytest.raises(FloatingPointError, match=r"the validation is nan after step 4: .* of step 2, is kept in"):
+        toy.train(every=2)
+    assert toy.saved()["early"]["values"] == [1.0]
+
+
+@pytest.mark.parametrize("part", ["model", "optimizer", "ema"])
+def test_a_checkpoint_that_holds_nan_is_not_resumed(tmp_path, part):
+    Toy(tmp_path).train(steps=4)
+    file = tmp_path / "checkpoint.pt"
+    state = torch.load(file, weights_only=True)
+    held = {
+        "model": state["model"]["weight"],
+        "optimizer": state["optimizer"]["state"][0]["exp_avg"],
+        "ema": state["ema"]["shadow_params"][0],
+    }
+    held[part][0] = float("nan")
+    torch.save(state, file)
+    with pytest.raises(ValueError) as raised:
+        Toy(tmp_path).train(steps=8)
+    assert str(raised.value) == f"cannot resume from {file}: delete it to begin again (at step 4 these were not finite: {part})"
+
+
+def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path):
+    Toy(tmp_path).train(steps=4)
+    file = tmp_path / "checkpoint.pt"
+    whole = file.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=r"cannot resume from .*checkpoint.pt: delete it to begin again") as raised:
+            Toy(tmp_path).train(steps=8)
+        assert "\n" not in str(raised.value)
+    file.write_bytes(whole)
+    with pytest.raises(ValueError, match=r"cannot resume from .*size mismatch"):
+        TrainingRun(torch.nn.Linear(4, 5), tmp_path, lr=1e-2, seed=0).run(8, lambda *_: None, 4, "other")
+
+
+def test_fp16_skips_steps_that_overflow_and_says_how_many(tmp_path, caplog):
+    toy = Toy(tmp_path, precision="fp16", ema_decay=0.0)
+    caplog.set_level(logging.INFO)
+    toy.train(how="gradient nan", at=(2, 5))
+    skipped = [row["skipped"] for row in toy.run.history]
+    assert [step for step, skip in enumerate(skipped) if skip] == [2, 5] and finite(toy.model.state_dict())
+    assert "fp16: 2 of 10 steps were skipped, because their gradients overflowed" in caplog.text
+
+
+def test_a_skipped_step_changes_no_weight(tmp_path):
+    toy = Toy(tmp_path, precision="fp16", ema_decay=0.5)
+    before = [p.clone() for p in toy.model.parameters()]
+    toy.train(steps=1, how="gradient nan", at=(0,))
+    assert all(torch.equal(a, b) for a, b in zip(before, toy.model.parameters(), strict=True))
+
+
+def test_fp16_that_always_overflows_stops(tmp_path):
+    toy = Toy(tmp_path, precision="fp16")
+    with pytest.raises(FloatingPointError, match=r"at step 23, with the loss scaled by 1 \(bf16 needs no scale\): .* of step 20"):
+        toy.train(steps=100, how="gradient nan", at=tuple(range(6, 100)))
+    assert finite(toy.model.state_dict())
+
+
+def test_a_step_waits_for_the_device_once(tmp_path, monkeypatch):
+    """Beside what a loss reads itself: one list of numbers, whatever the number of losses in a step."""
+    waits = []
+
+    def noting(name: str):
+        original = getattr(torch.Tensor, name)
+
+        def read(self):
+            # The optimizer counts its steps on the CPU, and reads the number there.
+            if "torch/optim" not in sys._getframe(1).f_code.co_filename:
+                waits.append(name)
+            return original(self)
+
+        return read
+
+    for name in ("item", "tolist", "__float__"):
+        monkeypatch.setattr(torch.Tensor, name, noting(name))
+    toy = Toy(tmp_path, accumulate=2, ema_decay=0.0)
+    toy.run._one_step(lambda index, generator: (toy.model(torch.ones(2, 4)).square().mean(), {}), 10)
+    assert waits == ["tolist"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_step_waits_for_a_gpu_once(tmp_path):
+    toy = Toy(tmp_path, ema_decay=0.9)
+    model = toy.model.cuda()
+    run = TrainingRun(model, tmp_path, lr=1e-2, seed=0)
+    x = torch.ones(8, 4, device="cuda")
+    run._one_step(lambda index, generator: (model(x).square().mean(), {}), 10)  # makes the optimizer's state
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with pytest.warns(UserWarning, match="synchronizing") as waits:
+            run._one_step(lambda index, generator: (model(x).square().mean(), {}), 10)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len([w for w in waits if "synchronizing" in str(w.message)]) == 1

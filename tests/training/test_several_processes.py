@@ -74,3 +74,16 @@ def test_two_processes_share_out_the_runs_of_a_validation(train_set, tmp_path):
         finetune(launch, train_set, tmp_path / name / "seed0", *options, script="finetune_validated")
     one, two = (pd.read_csv(tmp_path / name / "seed0" / "log.csv")["validation"] for name in ("one", "two"))
     assert len(one) == 2 and one.to_list() == pytest.approx(two.to_list(), rel=1e-3)
+
+
+def test_processes_stop_together_when_one_of_them_breaks(tmp_path):
+    """One picture of two holds NaN: some batch of some process meets it, and all end in one line."""
+    latents, texts = torch.zeros(2, 4, 16, 16), torch.zeros(2, 5, 384)
+    latents[1] = float("nan")
+    EncodedSet(latents, texts, torch.zeros(1, 5, 384), ["a", "b"]).save(tmp_path / "set.safetensors")
+    out = tmp_path / "two" / "seed0"
+    command = [sys.executable, *LAUNCH, "-m", "workflow_scripts.finetune", *OPTIONS, "--accumulate=2", "--checkpoint-every=1"]
+    command += [f"--train-set={tmp_path / 'set.safetensors'}", f"--out={out}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    lines = [line for line in done.stderr.splitlines() if "error: " in line and "is nan at step" in line]
+    assert done.returncode and len(lines) == 2 and not out.exists(), done.stderr
