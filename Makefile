@@ -4,7 +4,10 @@ VENV := .venv
 PYTHON ?= python3
 # Named by the content of these files, so that touching them sets up nothing.
 READY := $(VENV)/.ready-$(shell cat envs/requirements.lock envs/snakemake_launcher.py pyproject.toml | cksum | cut -d" " -f1)
-RUN := . $(VENV)/bin/activate &&
+# Not `activate`, which some versions of Python write wrong for folders with signs such as `$$`.
+RUN := export PATH="$$PWD/$(VENV)/bin:$$PATH" &&
+# The first lines of the launcher: a shell starts the Python beside it, whatever the folder is called. To Python they are a text.
+STARTER := \#!/bin/sh\n"exec" "$${0%/*}/python" "$$0" "$$@"\n
 
 # As in the Snakefile: otherwise glibc gives every large tensor back to the kernel.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
@@ -30,14 +33,14 @@ plan: $(READY) ## what CONFIG=... with GPUS=... will cost: jobs, hours, money, d
 	$(RUN) python -m workflow_scripts.plan $(CONFIG) --gpus $(GPUS)
 
 test: $(READY) ## before every commit: formatting, types, unit tests and a tiny run of the pipeline
-	$(RUN) ruff check . && ruff format --check . && snakefmt --check Snakefile rules && mypy
+	$(RUN) python -m ruff check . && python -m ruff format --check . && python -m snakefmt --check Snakefile rules && python -m mypy
 	$(RUN) $(PYTEST)
 
 test-slow: $(READY) ## the other tests: what reruns after which edit, kills, shards, the page in a browser, the README's commands
 	$(RUN) $(PYTEST) -m slow
 
 test-cluster: $(READY) ## a tiny run on a real SLURM and a real object server, which it starts on this machine (root on Debian)
-	$(RUN) pytest tests/cluster
+	$(RUN) python -m pytest tests/cluster
 
 setup: $(READY) ## the virtual environment with the pinned packages and the launcher
 
@@ -51,7 +54,7 @@ benchmark: $(READY) ## the cached sampler against its FLOP limit, on the pocket 
 
 $(READY):
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --progress-bar off -r envs/requirements.lock
-	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --editable .
-	sed "1s|^|#!$(abspath $(VENV))/bin/python\n|" envs/snakemake_launcher.py > $(VENV)/bin/snakemake
+	$(RUN) python -m pip install --quiet --disable-pip-version-check --progress-bar off -r envs/requirements.lock
+	$(RUN) python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	sed '1s|^|$(STARTER)|' envs/snakemake_launcher.py > $(VENV)/bin/snakemake
 	touch $@

@@ -13,11 +13,13 @@ from fcr_core.backbones.weights_hash import content_hash, remembered_hash
 from fcr_core.data import DATASETS
 from fcr_core.experiment.backbone_settings import BackboneSettings
 from fcr_core.experiment.config_error import ConfigError
+from fcr_core.experiment.config_files import of_command_line, read_config_file
 from fcr_core.experiment.drawings import drawings_of
 from fcr_core.experiment.experiment import experiments_of
+from fcr_core.experiment.name_rules import check_targets
 from fcr_core.experiment.paths import Paths
 from fcr_core.experiment.row import fine_tune_of
-from fcr_core.experiment.rules import check_names
+from fcr_core.experiment.rules import check_criteria, check_names
 from fcr_core.experiment.scenario import Scenario
 from fcr_core.experiment.schema import check
 from fcr_core.features.registry import IMAGE_TEXT_SPACES
@@ -25,8 +27,10 @@ from fcr_core.figures.registry import FIGURES, SAMPLES as SAMPLE_FIGURES
 from fcr_core.jobs.code_hash import code_hash, package_versions
 from fcr_core.jobs.files import written_once
 from fcr_core.jobs.local_server import LocalServer, wanted
+from fcr_core.jobs.place import check_place
 from fcr_core.planning.job_resources import JobResources
 from fcr_core.planning.network_costs import known_costs
+from fcr_core.planning.partitions import partitions_of
 from fcr_core.planning.planned_run import PlannedRun
 from fcr_core.planning.rates import Rates
 from fcr_core.tables.names import FIT, MECHANISM
@@ -36,14 +40,24 @@ from fcr_core.tables.verdicts import CRITERIA
 gc.set_threshold(1_000_000)
 
 
+try:
+    check_place(Path(workflow.basedir))
+    for file in ("config.yaml", *workflow.configfiles):
+        read_config_file(Path(file))
+    RATES = Rates.read(Path("config/rates.yaml"))
+except ValueError as error:
+    sys.exit(f"snakemake: {error}")
+
+
 configfile: "config.yaml"
 
 
 try:
     check(config)
     check_names(config, CRITERIA, FIGURES)
+    check_criteria(config, CRITERIA)
 except ConfigError as error:
-    sys.exit(f"snakemake: {error}")
+    sys.exit(f"snakemake: {error}{of_command_line(str(error), workflow.config_settings.config)}")
 
 
 # The values of fcr_core/experiment; everything below is a function of them.
@@ -73,7 +87,8 @@ WEIGHTS = {
 # Memory and minutes that a job asks a cluster for, by its rule and its backbone.
 RESOURCES = JobResources(
     PlannedRun(config, EXPERIMENTS, DRAWINGS, BACKBONES_USED, FINE_TUNES, known_costs),
-    Rates.read(Path("config/rates.yaml")),
+    RATES,
+    lambda: partitions_of(workflow),
 )
 SEEDS = config["seeds"]
 # On a CPU jobs share the machine by cores; `gpu` only counts where there is one.
@@ -147,6 +162,12 @@ rule all:
     input:
         [files_of(EXPERIMENTS[name]) for name in config["run"]],
         PATHS.readme,
+
+
+try:
+    check_targets(EXPERIMENTS, [rule.name for rule in workflow.rules])
+except ConfigError as error:
+    sys.exit(f"snakemake: {error}")
 
 
 # `snakemake exp1`: everything that an experiment makes.

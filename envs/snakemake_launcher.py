@@ -1,4 +1,4 @@
-"""The `snakemake` command of the project's environment: Snakemake itself, with three annoyances taken away.
+"""The `snakemake` command of the project's environment: Snakemake itself, with four annoyances taken away.
 
 1. `snakemake --cores 1 --resources gpu=1 results/exp1_table.csv` works. Snakemake's parser takes a target right after a list of
    NAME=VALUE resources for one more resource and dies on it; here such targets are put behind a `--`. Everything else is passed
@@ -8,12 +8,14 @@
    scripts see to it that two of them never write the same output.)
 3. A SLURM job that someone cancelled has failed and is submitted again. sacct calls it `CANCELLED by 1000`, which the SLURM
    plugin (2.8.0) takes for a job that still runs: it would wait for ever.
+4. A configuration file that cannot be read, a mistyped `--config`, or a file where a folder should be ends in one line that names
+   it, not in a traceback.
 
-`make setup` installs it over the script that pip made. Any other Snakemake works as well: put `--` before the targets.
+`make setup` installs it over the script that pip made, behind two lines that start it by a shell: the path of a Python in a first
+line (`#!`) may hold no blank and not more than 127 letters. Any other Snakemake works as well: put `--` before the targets.
 """
 
-from __future__ import annotations
-
+import importlib.util
 import os
 import re
 import shutil
@@ -21,6 +23,8 @@ import socket
 import sys
 from pathlib import Path
 
+# Read by its place: an import would take the modules of the project that are installed, and not those of this folder.
+READER = Path("fcr_core/experiment/config_files.py")
 RESOURCE = re.compile(r"[A-Za-z_]\w*=\S+")
 
 
@@ -91,11 +95,72 @@ def end_cancelled_jobs() -> None:
     plugin.query_job_status = query_without_causes
 
 
+def read_strictly() -> None:
+    """Let Snakemake read configuration files as the project does, and say what is wrong in one line."""
+    import snakemake.cli
+    import snakemake.common.configfile
+    import snakemake.settings.types
+
+    spec = importlib.util.spec_from_file_location("strict_config_files", READER)
+    strict = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(strict)
+    load, parse = snakemake.common.configfile.load_configfile, snakemake.cli.parse_config
+
+    def load_checked(file):
+        try:
+            strict.read_config_file(Path(file))
+        except ValueError as error:
+            sys.exit(f"snakemake: {error}")
+        return load(file)
+
+    def parse_checked(entries):
+        try:
+            return parse(entries)
+        except ValueError as error:
+            said = f"snakemake: --config {' '.join(entries)}: {error}"
+            sys.exit(f"{said} It takes whole sections, NAME=VALUE: write what stands inside one into a file, for --configfile.")
+
+    snakemake.common.configfile.load_configfile = snakemake.settings.types.load_configfile = load_checked
+    snakemake.cli.parse_config = parse_checked
+
+
+def shorten_system_errors() -> None:
+    """Let Snakemake say an error of the operating system in one line: a full disk, a file where a folder should be."""
+    import snakemake.exceptions
+
+    in_full = snakemake.exceptions.format_exception_to_string
+
+    def in_one_line(error, linemaps=None):
+        if isinstance(error, OSError) and error.filename:
+            return f"{error.filename}: {error.strerror}: it cannot be written, look at the folders that it lies in"
+        return in_full(error, linemaps)
+
+    snakemake.exceptions.format_exception_to_string = in_one_line
+
+
+def enter_environment() -> None:
+    """Start anew by the Python that this one is a link to, if only that one has Snakemake.
+
+    Python finds the packages of an environment beside the path that it is called by.
+    """
+    python = Path(sys.executable)
+    if importlib.util.find_spec("snakemake") is None and python.is_symlink():
+        target = str(python.parent / python.readlink())
+        os.execv(target, [target, *sys.argv])
+
+
 def main() -> None:
+    enter_environment()
     from snakemake.cli import main as snakemake
 
     end_cancelled_jobs()
-    clear_stale_lock(Path.cwd())
+    shorten_system_errors()
+    if READER.exists():
+        read_strictly()
+    try:
+        clear_stale_lock(Path.cwd())
+    except OSError as error:
+        sys.exit(f"snakemake: {error.filename}: {error.strerror}: Snakemake keeps its own files there")
     sys.argv = ["snakemake", *with_separator(sys.argv[1:])]
     snakemake()
 

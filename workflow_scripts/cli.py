@@ -6,11 +6,12 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
+from fcr_core.jobs.errors import foreseen, in_one_line
 from fcr_core.jobs.job import sole_writer
 from fcr_core.jobs.slurm_ranks import adopt_slurm_rank
 from fcr_core.jobs.usage import Usage, cpu_seconds
@@ -26,22 +27,31 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 def run(made: argparse.ArgumentParser, work: Callable[[argparse.Namespace], None]) -> None:
     """Parse, then call `work(args)` as the only writer of `args.out`; what a user can mend ends in one line and exit code 1."""
-    args = made.parse_args()
     logging.basicConfig(level="INFO", format="%(levelname)s %(message)s", stream=sys.stderr)
-    set_up_torch(args.threads)
-    no_bars_of_loading()
-    adopt_slurm_rank()
-    # Of several processes of one job (torchrun, srun) the first writes.
-    writes = os.environ.get("RANK", "0") == "0"
-    start = cpu_seconds()
-    try:
+    with errors_in_one_line(made.prog):
+        args = made.parse_args()
+        set_up_torch(args.threads)
+        no_bars_of_loading()
+        adopt_slurm_rank()
+        # Of several processes of one job (torchrun, srun) the first writes.
+        writes = os.environ.get("RANK", "0") == "0"
+        start = cpu_seconds()
         with sole_writer(args.out) if writes else nullcontext(), gpu_of(args):
             work(args)
-    except (ValueError, FileNotFoundError, ModuleNotFoundError, FloatingPointError) as error:
+        if writes:
+            logging.info(Usage.now(start))
+
+
+@contextmanager
+def errors_in_one_line(prog: str) -> Iterator[None]:
+    """End with `{prog}: error: ...` and exit code 1 if an error comes that can be foreseen; any other keeps its traceback."""
+    try:
+        yield
+    except Exception as error:
+        if not foreseen(error):
+            raise
         logging.getLogger().debug("traceback", exc_info=True)
-        sys.exit(f"{made.prog}: error: {error}")
-    if writes:
-        logging.info(Usage.now(start))
+        sys.exit(f"{prog}: error: {in_one_line(error)}")
 
 
 def gpu_of(args: argparse.Namespace) -> AbstractContextManager:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from snakemake.api import SnakemakeApi
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import (
@@ -23,6 +22,8 @@ from snakemake.settings.types import (
 )
 from snakemake.utils import update_config
 from snakemake_interface_executor_plugins.settings import ExecMode
+
+from fcr_core.experiment.config_files import read_config_file
 
 SNAKEFILE, CONFIG = Path("Snakefile"), Path("config.yaml")
 # As a job's own Snakemake does it: inputs that no rule makes are taken for granted, so a laptop can plan what only a cluster has.
@@ -47,10 +48,10 @@ class Dag:
 
 
 def configuration(configs: list[str]) -> dict[str, Any]:
-    """Read config.yaml with `configs` on top, as Snakemake does."""
+    """Read config.yaml with `configs` on top, as Snakemake does. Raises `ValueError` for a file that is no configuration."""
     config: dict[str, Any] = {}
     for file in (CONFIG, *map(Path, configs)):
-        update_config(config, yaml.safe_load(file.read_text()) or {})
+        update_config(config, read_config_file(file))
     return config
 
 

@@ -17,7 +17,7 @@ from fcr_core.features.feature_files import FeatureTable
 from fcr_core.features.judged import Judged, judged
 from fcr_core.metrics import embedding_drift
 from fcr_core.metrics.left_out import ALL, over_seeds
-from fcr_core.metrics.metric import named
+from fcr_core.metrics.metric import errors_named, named
 from fcr_core.tables.long_table import write_rows
 from workflow_scripts import cli
 from workflow_scripts.image_text import add_space, space_of
@@ -47,7 +47,8 @@ def of_metric(
 ) -> list[dict]:
     """The rows of one metric of sets."""
     arrays = judged(metric, sampled, real, space)
-    return of_prompts(metric, arrays, sampled) if hasattr(metric, "per_prompt") else of_sets(metric, arrays, seeds)
+    with errors_named(metric, arrays.network):
+        return of_prompts(metric, arrays, sampled) if hasattr(metric, "per_prompt") else of_sets(metric, arrays, seeds)
 
 
 def of_sets(metric: ModuleType, arrays: Judged, seeds: list[int]) -> list[dict]:
@@ -72,6 +73,8 @@ def twins_of(file: Path, sampled: FeatureTable) -> FeatureTable:
     twins = feature_files.read(file, record=sampled.record)
     if twins.prompt_ids[: len(sampled.prompt_ids)] != sampled.prompt_ids[: len(twins.prompt_ids)]:
         raise ValueError(f"{file}: holds other prompts than the samples")
+    if missing := [seed for seed in sampled.seeds if seed not in twins.seeds]:
+        raise ValueError(f"{file}: holds no seeds {missing}, which the samples have")
     places, count = [list(twins.seeds).index(seed) for seed in sampled.seeds], len(sampled.prompt_ids)
     arrays = {kind: array[places, :count] for kind, array in twins.arrays.items()}
     return FeatureTable(twins.prompt_ids[:count], arrays, twins.record, list(sampled.seeds))

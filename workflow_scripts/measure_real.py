@@ -4,6 +4,7 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from fcr_core.features import feature_files
 from fcr_core.features.embeddings import Embeddings
 from fcr_core.features.feature_files import FeatureTable
 from fcr_core.features.judged import judged
-from fcr_core.metrics.metric import metrics_of, named
+from fcr_core.metrics.metric import errors_named, metrics_of, named
 from fcr_core.tables.long_table import write_rows
 from workflow_scripts import cli
 from workflow_scripts.image_text import add_space, space_of
@@ -39,17 +40,20 @@ def floors(metric: ModuleType, real: FeatureTable, seen: FeatureTable, space: Em
     described = metrics_of(metric)[0]
     images = seen if described.in_image_text_space else real
     _, rows, network = judged(metric, as_sampled(images), images, space)
-    if not described.against_real:
-        values = [metric.of_set(rows)]
-    else:
-        rng = np.random.default_rng(0)
-        halves = [np.array_split(rng.permutation(len(rows)), 2) for _ in range(SPLITS)]
-        values = [metric.of_set(rows[half], rows[other]) for half, other in halves]
+    with errors_named(metric, network):
+        values = [metric.of_set(rows)] if not described.against_real else of_halves(metric, rows)
     return [
         {"metric": name, "seed": split, "value": value}
         for split, found in enumerate(values)
         for name, value in named(metric, found, network).items()
     ]
+
+
+def of_halves(metric: ModuleType, rows: np.ndarray) -> list[Any]:
+    """One half of the rows against the other, 20 times."""
+    rng = np.random.default_rng(0)
+    halves = [np.array_split(rng.permutation(len(rows)), 2) for _ in range(SPLITS)]
+    return [metric.of_set(rows[half], rows[other]) for half, other in halves]
 
 
 def as_sampled(real: FeatureTable) -> FeatureTable:

@@ -6,7 +6,6 @@ make plan CONFIG=config/paper.yaml
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -28,6 +27,7 @@ from fcr_core.planning.peaks import networks_of, peaks_of
 from fcr_core.planning.planned_run import PlannedRun
 from fcr_core.planning.rates import Rates
 from fcr_core.planning.totals import PlannedJob, Totals, critical_path, totals
+from workflow_scripts import cli
 from workflow_scripts.dag import Dag, build_dag, configuration
 
 
@@ -193,7 +193,5 @@ if __name__ == "__main__":
     parser.add_argument("--rates", type=Path, default=Path("config/rates.yaml"), help="speeds and prices")
     parser.add_argument("--no-memory", dest="memory", action="store_false", help="leave out peak memory")
     parser.add_argument("--json", type=Path, help="also write totals here")
-    try:
+    with cli.errors_in_one_line("plan"):
         work(parser.parse_args())
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"plan: error: {error}")

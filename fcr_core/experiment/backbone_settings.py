@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from fcr_core.backbones.network_facts import NetworkFacts
 from fcr_core.backbones.registry import BACKBONES, Backbone
 
 
@@ -48,6 +50,11 @@ class BackboneSettings:
             guidance=entry.get("guidance", config["sampling"]["guidance"]),
             prompt_prefix=entry.get("prompt_prefix", registered.prompt_prefix),
         )
+
+    @cached_property
+    def facts(self) -> NetworkFacts:
+        """What is known of its networks. Raises `ValueError` for a folder with a broken file."""
+        return NetworkFacts.of(self.location, self.registered)
 
     def sampling(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """The section `sampling` with this backbone's guidance: what `Sampler.from_config` takes as defaults."""

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fcr_core.backbones.published_configs import NOISE_SCHEDULE
+from fcr_core.experiment.backbone_settings import BackboneSettings
 from fcr_core.experiment.recipe import Recipe
 
+# Of the noise schedules of Stable Diffusion and of the pocket backbone.
+TIMESTEPS: int = NOISE_SCHEDULE["num_train_timesteps"]
 # What says how long and how fast a fine-tune trains, beside the fields of its recipe; `finetune` has the defaults.
 VALIDATION = ("validate_every", "patience")
 TRAINING = (
@@ -35,8 +39,9 @@ class FineTune:
     @classmethod
     def of_lambda(cls, config: Mapping[str, Any], lam: float, backbone: str) -> FineTune:
         """The plan's fine-tune at this λ."""
-        section = training_section(config, backbone)
-        plan = {"lam": lam, "max_delta": max_delta_in_train_steps(config), "distance": section["distance"]}
+        section, in_steps = training_section(config, backbone), config["finetune"]["delta_unit"] == "sampling_steps"
+        times = BackboneSettings.from_config(config, backbone).facts.train_timesteps if in_steps else TIMESTEPS
+        plan = {"lam": lam, "max_delta": max_delta_in_train_steps(config, times), "distance": section["distance"]}
         shared = {key: section[key] for key in TRAINING if key in section}
         return cls(lambda_recipe(lam), f"FCR({lambda_name(lam)})", plan, shared)
 
@@ -100,8 +105,8 @@ def argument(name: str, value: Any) -> str:
     return f"--{name}={value}"
 
 
-def max_delta_in_train_steps(config: Mapping[str, Any], num_train_timesteps: int = 1000) -> int:
-    """Δ_max in training timesteps, whatever the unit in the configuration."""
+def max_delta_in_train_steps(config: Mapping[str, Any], num_train_timesteps: int = TIMESTEPS) -> int:
+    """Δ_max of the section `finetune` in training timesteps, whatever its unit."""
     finetune = config["finetune"]
     if finetune["delta_unit"] == "sampling_steps":
         return finetune["max_delta"] * num_train_timesteps // config["sampling"]["steps"]

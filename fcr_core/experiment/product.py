@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -39,12 +39,18 @@ def expanded(row: Mapping[str, Any], path: str, config: Mapping[str, Any]) -> li
     `recipe: all` stands for the recipes of the configuration: for those that train no decoder of their own or, with
     `sampler: own`, for those that are made for a sampler, sampled by it. Without a recipe, its own sampler is the default one.
     """
+    rows = multiplied(row, path)
+    return [replace(given, fields=chosen) for given in rows for chosen in of_recipes(given.fields, config)]
+
+
+def multiplied(row: Mapping[str, Any], path: str) -> list[RowOfConfig]:
+    """Every combination of the row's lists, as it is written: `all` and `own` still stand for others."""
     lists = {key: value for key, value in row.items() if isinstance(value, list)}
     rows = []
     for places in product(*(range(len(values)) for values in lists.values())):
         taken = dict(zip(lists, places, strict=True))
         fields = {key: lists[key][taken[key]] if key in taken else value for key, value in row.items()}
-        rows += [RowOfConfig(chosen, path, taken) for chosen in of_recipes(fields, config)]
+        rows.append(RowOfConfig(fields, path, taken))
     return rows
 
 

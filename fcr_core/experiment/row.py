@@ -45,10 +45,7 @@ class Row:
         fields = given.fields
         backbone = BackboneSettings.from_config(config, fields["backbone"])
         defaults = backbone.sampling(config)
-        try:
-            sampler = Sampler.from_config(fields, defaults)
-        except ValueError as error:
-            raise ConfigError(f"config key {given.path}: {error}") from None
+        sampler = sampler_of(given, defaults)
         solver: dict[str, Any] = {key: fields[key] for key in ("scheduler", "steps", "guidance") if key in fields}
         model, setting = model_of(given, config, backbone), Setting(fields["dataset"], fields["scenario"])
         base = Cell(model.base, Sampler.from_config({}, defaults), setting)
@@ -70,6 +67,14 @@ class Row:
     @property
     def cached(self) -> bool:
         return self.cell.sampler.cached
+
+
+def sampler_of(given: RowOfConfig, defaults: Mapping[str, Any]) -> Sampler:
+    """The sampler of a row; `defaults` as `Sampler.from_config` takes them. Raises `ConfigError` for one that makes no sense."""
+    try:
+        return Sampler.from_config(given.fields, defaults)
+    except ValueError as error:
+        raise ConfigError(f"config key {given.path}: {error}") from None
 
 
 def model_of(given: RowOfConfig, config: Mapping[str, Any], backbone: BackboneSettings) -> Model:

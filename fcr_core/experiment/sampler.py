@@ -11,12 +11,16 @@ from fcr_core.caching.plan import KeySteps, Plan
 
 @dataclass(frozen=True)
 class Solver:
-    """One entry adds a solver: its name in tables, for rows with a number of steps, and the scheduler of diffusers behind it."""
+    """One entry adds a solver: its name in tables, for rows with a number of steps, and the scheduler of diffusers behind it.
+
+    `most_steps`: what its scheduler allows, if that is less than the timesteps of training.
+    """
 
     title: str
     row: str
     scheduler: str
     options: tuple[tuple[str, Any], ...] = ()
+    most_steps: int | None = None
 
 
 # Each calls the model once a step. Options that a pipeline's scheduler config does not give.
@@ -24,7 +28,7 @@ SOLVERS = {
     "ddim": Solver("DDIM", "DDIM-{}", "DDIMScheduler"),
     "dpm++": Solver("DPM++", "DPM++{}", "DPMSolverMultistepScheduler", (("algorithm_type", "dpmsolver++"),)),
     # For models distilled to few steps (Luo et al., 2023, arXiv 2310.04378): it adds noise at each of them.
-    "lcm": Solver("LCM", "LCM-{}", "LCMScheduler"),
+    "lcm": Solver("LCM", "LCM-{}", "LCMScheduler", most_steps=50),
     "euler": Solver("Euler", "Euler-{}", "EulerDiscreteScheduler"),
     "deis": Solver("DEIS", "DEIS-{}", "DEISMultistepScheduler"),
     "unipc": Solver("UniPC", "UniPC-{}", "UniPCMultistepScheduler"),

@@ -36,7 +36,11 @@ class Embeddings:
         return self.score.per_image(images, self.captions(prompt_ids))
 
     def captions(self, prompt_ids: list[str]) -> np.ndarray:
-        """Look up the embeddings of captions (N, d), of unit length."""
+        """Look up the embeddings of captions (N, d), of unit length. Raises `ValueError` for a prompt without one."""
+        without = [prompt_id for prompt_id in prompt_ids if prompt_id not in self.texts]
+        if without or not prompt_ids:
+            some = f"{len(without)} of {len(prompt_ids)} prompts, the first is {without[0]}" if without else "any of 0 prompts"
+            raise ValueError(f"{self.network} knows no caption of {some}")
         return unit_rows(np.stack([self.texts[prompt_id] for prompt_id in prompt_ids]))
 
 

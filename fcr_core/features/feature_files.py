@@ -22,7 +22,8 @@ class FeatureTable:
     """Rows of one network, aligned with `prompt_ids`.
 
     `arrays`, by kind ("pool", "logits", "image"): (seeds, prompts, d), or (prompts, d) for real images, which have no `seeds`.
-    `record` names the network (`fcr_core.features.extractor.record_of`). Raises `ValueError` for arrays of other lengths.
+    `record` names the network (`fcr_core.features.extractor.record_of`). Raises `ValueError` for arrays of other lengths
+    and for rows that are not finite.
     """
 
     prompt_ids: list[str]
@@ -35,6 +36,15 @@ class FeatureTable:
             if array.shape[:-1] != rows_of(self.seeds, self.prompt_ids):
                 counts = f"{len(self.seeds)} seeds and {len(self.prompt_ids)} prompts"
                 raise ValueError(f"{kind!r} has the shape {array.shape}, but there are {counts}")
+            self._check_finite(kind, array)
+
+    def _check_finite(self, kind: str, array: np.ndarray) -> None:
+        finite = np.isfinite(array).all(-1)
+        if not finite.all():
+            *seed, prompt = np.argwhere(~finite)[0]
+            place = f"prompt {self.prompt_ids[prompt]!r}" + "".join(f", seed {self.seeds[i]}" for i in seed)
+            count = f"{(~finite).sum()} of {finite.size} rows"
+            raise ValueError(f"{kind!r} of {self.record.get('extractor')} is NaN or infinite in {count}, the first is {place}")
 
     def __getitem__(self, kind: str) -> np.ndarray:
         if kind not in self.arrays:

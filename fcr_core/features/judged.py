@@ -36,6 +36,8 @@ def judged(metric: ModuleType, sampled: FeatureTable, real: FeatureTable, space:
     if described.needs == "image":
         return Judged(space.images(sampled), space.images(real), space.network)
     known = [row for row, prompt_id in enumerate(real.prompt_ids) if prompt_id in space.texts]
+    if not known:
+        raise ValueError(f"no real image has a caption that {space.network} knows: were its texts made from another data set?")
     real_images = space.images(real)[known]
     real_texts = space.captions([real.prompt_ids[row] for row in known])
     images, weight = space.images(sampled), balance(real_images, real_texts)

@@ -14,6 +14,8 @@ from fcr_core.metrics import st_lpips
 
 NAME = st_lpips.METRIC.name("alex")
 BATCH = 50
+# Below it, nothing is left behind AlexNet's strides (measured).
+SMALLEST = 21
 
 
 @cache
@@ -23,7 +25,18 @@ def network(device: str = "cpu") -> torch.nn.Module:
 
 @torch.no_grad()
 def distance(images: list[Image.Image], twins: list[Image.Image], *, device: str = "cpu") -> np.ndarray:
-    """Compute the distance of each image to its twin (N,); 0 = the same."""
+    """Compute the distance of each image to its twin (N,); 0 = the same.
+
+    Raises `ValueError` unless each image has a twin, and all are of one size that AlexNet can take.
+    """
+    if not images or len(images) != len(twins):
+        raise ValueError(f"st_lpips: {len(images)} images and {len(twins)} twins: each image needs its own")
+    if len(sizes := {image.size for image in (*images, *twins)}) > 1:
+        raise ValueError(f"st_lpips: images of several sizes: {sorted(sizes)}")
+    if min(images[0].size) < SMALLEST:
+        raise ValueError(
+            f"st_lpips needs images of at least {SMALLEST} x {SMALLEST} pixels, not {images[0].width} x {images[0].height}"
+        )
     values = []
     for part in slices(len(images), BATCH):
         pair = [to_pixels(pictures[part]).to(device) for pictures in (images, twins)]

@@ -39,13 +39,15 @@ def feature_variance(
     same for every Δ and model. t is stratified over (Δ_max, T).
 
     Columns: `image`, `delta`, `block`, `mse` (the formula), `relative` (each tensor's part divided by its mean square), `norm`
-    (root mean square of the block's features at t).
+    (root mean square of the block's features at t). Raises `ValueError` for a Δ that the noise schedule does not reach.
     """
     generator = torch.Generator().manual_seed(seed)
     latents, channels, texts = conditioning_of(unet).training_inputs(unet, latents, texts)
-    count, longest = len(latents), max(deltas)
+    count, longest, times = len(latents), max(deltas), scheduler.config.num_train_timesteps
+    if not 1 <= min(deltas) <= longest < times:
+        raise ValueError(f"Δ = {deltas}: must be 1 to {times - 1}, within the training timesteps")
     strata = (torch.arange(count) + torch.rand(count, generator=generator)) / count
-    t = longest + (strata * (scheduler.config.num_train_timesteps - longest)).long()
+    t = longest + (strata * (times - longest)).long()
     noise = torch.randn(latents.shape, generator=generator)
     texts = texts.unflatten(0, (count, -1))  # each frame of a clip has its own text
 

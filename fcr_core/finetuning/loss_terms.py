@@ -15,7 +15,7 @@ from fcr_core.backbones.text_rows import unet_arguments
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.finetuning.cache_aware_term import CachedDecoding
 from fcr_core.finetuning.consistency import feature_consistency_loss, feature_distance, feature_norms
-from fcr_core.finetuning.step_pairs import draw_group_pairs, draw_time_pairs, group_deltas
+from fcr_core.finetuning.step_pairs import draw_group_pairs, draw_time_pairs, group_deltas, plan_deltas
 from fcr_core.sampling.trajectories import DDIMSteps, Trajectories
 from fcr_core.training.denoising import prediction_target
 from fcr_core.training.training_set import TrainingSet, drop_text
@@ -40,7 +40,7 @@ class NoisedTerms:
         self.base = copy.deepcopy(unet).requires_grad_(False) if recipe.preserve else None
         times = scheduler.config.num_train_timesteps
         by_groups = recipe.times == "groups"
-        self.deltas = group_deltas(recipe.stride, sampling_steps, times) if by_groups else range(1, recipe.max_delta + 1)
+        self.deltas = group_deltas(recipe.stride, sampling_steps, times) if by_groups else plan_deltas(recipe.max_delta, times)
 
     def __call__(self, generator: torch.Generator) -> Terms:
         recipe = self.recipe

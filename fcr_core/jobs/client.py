@@ -17,6 +17,8 @@ import sys
 ADDRESS = "FCR_JOB_SERVER"
 # What a server says once it has started the job; before that, the job can still be run here.
 STARTED = b"+"
+# Packages of the project: what is missing of them is a bug.
+OWN = ("fcr_core", "workflow_scripts")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # How lengths and exit codes are sent.
 NUMBER = 4
@@ -33,7 +35,12 @@ def main() -> None:
 def run_script(script: str, arguments: list[str]) -> None:
     """As `python -m workflow_scripts.SCRIPT ARGUMENTS`, in this process."""
     sys.argv = [script, *arguments]
-    runpy.run_module(f"workflow_scripts.{script}", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(f"workflow_scripts.{script}", run_name="__main__", alter_sys=True)
+    except ModuleNotFoundError as error:
+        if str(error.name).split(".")[0] in OWN:
+            raise
+        sys.exit(f"{script}: error: package {error.name!r} is missing: `make setup` installs what jobs need")
 
 
 def asked(script: str, arguments: list[str]) -> socket.socket | None:

@@ -32,6 +32,10 @@ def replacing(path: Path | str) -> Iterator[Path]:
         if draft.is_dir() and path.exists():
             shutil.rmtree(path)
         draft.replace(path)
+    except OSError as error:
+        # A full disk is told without the file that was written.
+        error.filename = error.filename or str(path)
+        raise
     finally:
         discard(draft)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fcr_core.metrics.metric import Metric
-from fcr_core.metrics.rows import unit_rows
+from fcr_core.metrics.rows import check_pairs, unit_rows
 
 METRIC = Metric(
     key="clip_score",
@@ -26,4 +26,5 @@ def per_image(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
     The factor 100 is that of torchmetrics and of papers on diffusion. Hessel et al. multiply by 2.5 and put "A photo depicts"
     before the caption.
     """
+    check_pairs("clip_score", images, texts)
     return 100 * (unit_rows(images) * unit_rows(texts)).sum(1).clip(0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from fcr_core.metrics.metric import Metric
 from fcr_core.metrics.mmd import Discrepancy
-from fcr_core.metrics.rows import squared_distances, unit_rows
+from fcr_core.metrics.rows import check_rows, squared_distances, unit_rows
 
 SIGMA = 10
 SCALE = 1000
@@ -36,6 +36,7 @@ def of_set(features: np.ndarray, reference: np.ndarray) -> dict[str, float]:
 
 def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Iterator[dict[str, float]]:
     """Compute both statistics of all rows, then without each group 0..G-1; `groups` (n,). One pass over the pairs."""
+    check_rows("cmmd", 2, features=features, reference=reference)
     sums = Discrepancy.of(gaussian_kernel, unit_rows(features), unit_rows(reference), groups)
     for u, v in zip(sums.left_out(unbiased=True), sums.left_out(unbiased=False), strict=True):
         yield {"cmmd_u": SCALE * u, "cmmd_v": SCALE * v}

@@ -12,7 +12,8 @@ from scipy.linalg import eigvalsh
 from scipy.linalg.lapack import dpstrf
 
 from fcr_core.metrics.metric import Metric
-from fcr_core.metrics.rows import blocks
+from fcr_core.metrics.rows import blocks, check_rows
+from fcr_core.statistics.rounding import not_negative
 
 # FLOPs of one distance, over d³: two products of matrices (4) and eigenvalues alone (about 8).
 DISTANCE_FLOPS = 12
@@ -94,11 +95,15 @@ def frechet_distance(x: Moments, reference: Moments) -> float:
 
     With Σ_r = F Fᵀ the last trace equals that of (Fᵀ Σ_x F)^½. This matrix is symmetric, so its eigenvalues are enough and no
     root of a matrix is taken. The reference keeps F: each further set against it costs one `eigvalsh`.
+
+    It is never negative: what rounding takes below 0 is 0. Raises `ValueError` for more than that, as moments have that are of no
+    set of rows.
     """
     gap = x.mean - reference.mean
     product = reference.factor.T @ x.covariance @ reference.factor
     cross = np.sqrt(eigvalsh(product, overwrite_a=True).clip(0)).sum()
-    return float(gap @ gap + x.total_variance + reference.total_variance - 2 * cross)
+    spread = x.total_variance + reference.total_variance
+    return not_negative(float(gap @ gap + spread - 2 * cross), spread, len(gap))
 
 
 def of_set(features: np.ndarray, reference: np.ndarray) -> float:
@@ -106,11 +111,13 @@ def of_set(features: np.ndarray, reference: np.ndarray) -> float:
 
     It is biased upwards by about C/n: compare sets of equal size only.
     """
+    check_rows("frechet", 2, features=features, reference=reference)
     return frechet_distance(Moments.of(features), Moments.of(reference))
 
 
 def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Iterator[float]:
     """Compute the distance of all rows, then without each group 0..G-1; `groups` (n,). Reads rows once, holds G scatters."""
+    check_rows("frechet", 2, features=features, reference=reference)
     target = Moments.of(reference)
     parts = [Moments.of(features[groups == group]) for group in range(groups.max() + 1)]
     whole = reduce(add, parts)

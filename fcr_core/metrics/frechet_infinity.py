@@ -9,6 +9,7 @@ import numpy as np
 
 from fcr_core.metrics.frechet import DISTANCE_FLOPS, Moments, frechet_distance, moments_flops
 from fcr_core.metrics.metric import Metric
+from fcr_core.metrics.rows import check_rows
 
 POINTS = 15
 SEED = 0
@@ -35,8 +36,8 @@ def of_set(features: np.ndarray, reference: np.ndarray) -> float:
     """
     from scipy.stats import linregress  # 0.7 seconds
 
-    if len(features) < 20:
-        raise ValueError(f"frechet_infinity needs at least 20 images, not {len(features)}: sample more, or use frechet")
+    check_rows("frechet_infinity", 20, features=features)
+    check_rows("frechet_infinity", 2, features=features, reference=reference)
     rng, target = np.random.default_rng(SEED), Moments.of(reference)
     numbers = sizes(len(features))
     distances = [

@@ -13,6 +13,7 @@ import numpy as np
 from fcr_core.metrics import frechet
 from fcr_core.metrics.frechet import moments_flops
 from fcr_core.metrics.metric import Metric
+from fcr_core.metrics.rows import check_rows
 
 DIMENSIONS = 64
 METRIC = Metric(
@@ -35,7 +36,11 @@ def principal_axes(reference: np.ndarray, dimensions: int) -> np.ndarray:
 
 
 def projected(features: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Project both sets on the principal axes of the reference, in float64."""
+    """Project both sets on the principal axes of the reference, in float64.
+
+    Raises `ValueError` for fewer than two rows of either set, and for rows that are not finite.
+    """
+    check_rows("frechet_pca", 2, features=features, reference=reference)
     x, y = features.astype(np.float64), reference.astype(np.float64)
     axes = principal_axes(y, DIMENSIONS)
     return x @ axes, y @ axes

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from fcr_core.metrics.metric import Metric
+from fcr_core.metrics.rows import check_rows
 
 SOURCE = "Salimans et al., 2016, arXiv 1606.03498"
 METRICS = (
@@ -41,7 +42,8 @@ def of_splits(logits: np.ndarray, splits: int) -> np.ndarray:
 
 
 def score(logits: np.ndarray) -> float:
-    """Compute exp E KL(p(y|x) ‖ p(y)) of logits (n, classes)."""
+    """Compute exp E KL(p(y|x) ‖ p(y)) of logits (n, classes). Raises `ValueError` for none, or for NaN and infinite ones."""
+    check_rows("the class score", logits=logits)
     from scipy.special import log_softmax  # 0.4 seconds
 
     log_p = log_softmax(logits.astype(np.float64), axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 
 from fcr_core.metrics.metric import Metric
 from fcr_core.metrics.mmd import Discrepancy
+from fcr_core.metrics.rows import check_rows
 
 METRIC = Metric(
     key="kid",
@@ -38,7 +39,11 @@ def of_set(features: np.ndarray, reference: np.ndarray) -> float:
 
 
 def left_out(features: np.ndarray, reference: np.ndarray, groups: np.ndarray) -> Iterator[float]:
-    """Compute the value of all rows, then without each group 0..G-1; `groups` (n,). One pass over the pairs."""
+    """Compute the value of all rows, then without each group 0..G-1; `groups` (n,). One pass over the pairs.
+
+    Raises `ValueError` for fewer than two rows of either set, and for rows that are not finite.
+    """
+    check_rows("kid", 2, features=features, reference=reference)
     return Discrepancy.of(polynomial_kernel, features, reference, groups).left_out(unbiased=True)
 
 

@@ -19,9 +19,14 @@ def replicates(metric: ModuleType, features: np.ndarray, reference: np.ndarray) 
     """Yield (-1, value of all rows), then (g, value without group g), for `features` (seeds, prompts, d), `reference` (m, d).
 
     The images of all seeds form one set; a prompt is left out with all its seeds. `metric` is a module of this package with
-    `of_set`, and a value is what `of_set` returns. The module's own `left_out` is used if it has one.
+    `of_set`, and a value is what `of_set` returns. The module's own `left_out` is used if it has one. Raises `ValueError` for
+    fewer than two prompts.
     """
     seeds, prompts, width = features.shape
+    if prompts < 2:
+        raise ValueError(
+            f"{metric.__name__.split('.')[-1]}: leaving out groups of prompts needs at least 2 prompts, not {prompts}"
+        )
     rows, groups = features.reshape(-1, width), np.tile(group_of(prompts), seeds)
     if hasattr(metric, "left_out"):
         return enumerate(metric.left_out(rows, reference, groups), start=-1)

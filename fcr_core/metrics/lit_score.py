@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fcr_core.metrics.metric import Metric
-from fcr_core.metrics.rows import unit_rows
+from fcr_core.metrics.rows import check_pairs, unit_rows
 
 METRIC = Metric(
     key="lit_score",
@@ -27,6 +27,7 @@ def similarity(images: np.ndarray, texts: np.ndarray, projections: dict[str, np.
 
 def per_image(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
     """Compute 100 · cos of row-aligned embeddings (N, d) and (N, d): (N,), -100..100."""
+    check_pairs("lit_score", images, texts)
     return 100 * (unit_rows(images) * unit_rows(texts)).sum(1)
 
 

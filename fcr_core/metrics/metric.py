@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
@@ -59,6 +61,15 @@ class Metric:
 def metrics_of(module: ModuleType) -> tuple[Metric, ...]:
     """Read what a module of this package computes."""
     return module.METRICS if hasattr(module, "METRICS") else (module.METRIC,)
+
+
+@contextmanager
+def errors_named(module: ModuleType, network: str) -> Iterator[None]:
+    """Begin what a metric refuses with its name and the network whose features it got."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{module.__name__.split('.')[-1]} of {network} features: {error}") from error
 
 
 def named(module: ModuleType, value: float | dict[str, float], network: str) -> dict[str, float]:

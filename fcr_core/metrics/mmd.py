@@ -41,8 +41,13 @@ class KernelSums:
         return cls(np.array([len(rows) for rows in groups]), pairs, selves)
 
     def mean(self, kept: np.ndarray, unbiased: bool) -> float:
-        """Average k over the pairs of the kept groups (G,); `unbiased` leaves out the pairs of a row with itself."""
+        """Average k over the pairs of the kept groups (G,); `unbiased` leaves out the pairs of a row with itself.
+
+        Raises `ValueError` where there is no pair.
+        """
         count, total = self.counts[kept].sum(), self.pairs[np.ix_(kept, kept)].sum()
+        if count < 1 + unbiased:
+            raise ValueError(f"a mean over pairs needs at least {1 + unbiased} images, not {count}: sample more")
         return total / (count * (count - 1)) if unbiased else (total + self.selves[kept].sum()) / count**2
 
 

@@ -12,7 +12,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from fcr_core.metrics.metric import Metric
-from fcr_core.metrics.rows import spans, squared_distances
+from fcr_core.metrics.rows import check_rows, spans, squared_distances
 
 NEIGHBOURS = 5
 KYNKAANNIEMI, NAEEM = "Kynkäänniemi et al., 2019, arXiv 1904.06991", "Naeem et al., 2020, arXiv 2002.09797"
@@ -91,8 +91,9 @@ def of_subsets(
 ) -> Iterator[dict[str, float]]:
     """Compute what `of_set` does for each subset of `features`; `groups` (n,) and `kept` (S, G) as in `radii_within`.
 
-    The reference and every subset need more than k rows.
+    Raises `ValueError` unless the reference and every subset have more than k rows, all finite.
     """
+    check_rows("precision_recall", features=features, reference=reference)
     radii, reference_radii = radii_within(features, groups, kept, neighbours), squared_radii(reference, neighbours)
     member = kept[:, groups]
     balls = np.zeros(len(features), int)

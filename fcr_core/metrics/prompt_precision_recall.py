@@ -9,6 +9,7 @@ import numpy as np
 
 from fcr_core.metrics.metric import Metric
 from fcr_core.metrics.precision_recall import KYNKAANNIEMI, NEIGHBOURS, squared_radii
+from fcr_core.metrics.rows import check_rows
 
 METRICS = (
     Metric("prompt_precision", "precision within a prompt", "higher", "", (0, 1), "pool", KYNKAANNIEMI),
@@ -24,6 +25,9 @@ def per_prompt(features: np.ndarray, reference: np.ndarray, neighbours: int = NE
     and of S · P sampled ones.
     """
     seeds, prompts, width = features.shape
+    check_rows("prompt_precision_recall", features=features.reshape(-1, width), reference=reference)
+    if len(reference) != prompts:
+        raise ValueError(f"prompt_precision_recall: {len(reference)} real images, one is needed for each of {prompts} prompts")
     radii = squared_radii(features.reshape(-1, width), neighbours).reshape(seeds, prompts)
     distances = np.array([((made.astype(np.float64) - reference) ** 2).sum(1) for made in features])
     return {

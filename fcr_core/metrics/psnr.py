@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fcr_core.metrics.metric import Metric
+from fcr_core.metrics.rows import check_pixels
 
 METRIC = Metric(
     key="psnr",
@@ -22,6 +23,7 @@ def per_image(images: np.ndarray, twins: np.ndarray) -> np.ndarray:
 
     Equal images get the finite PSNR of images that differ in one value by one level (89 dB at 64 x 64).
     """
+    check_pixels("psnr", images, twins)
     from skimage.metrics import peak_signal_noise_ratio  # 1 second
 
     with np.errstate(divide="ignore"):

@@ -6,12 +6,13 @@
         mem_mb=RESOURCES.mem_mb("sample"),
         runtime=RESOURCES.minutes("sample"),
 
-A cluster's profile submits a failed job again: each attempt asks for more.
+A cluster's profile submits a failed job again: each attempt asks for more, but for no more than the cluster's largest partition
+gives one job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from fcr_core.features.registry import EXTRACTORS
 from fcr_core.planning.job_costs import Wildcards, cost_of, timed_side
 from fcr_core.planning.network_costs import OWN, NetworkCosts, table
+from fcr_core.planning.partitions import Partition, memory_given, minutes_given
 from fcr_core.planning.planned_run import PlannedRun, UnknownSize, launch_size
 from fcr_core.planning.rates import Rates
 
@@ -57,27 +59,37 @@ class JobResources:
     Args:
         run: the run, its networks as `known_costs` gives them.
         rates: speeds of the machine.
+        partitions: lists what the cluster's partitions give one job, when a job asks; none without a cluster of partitions.
     """
 
     run: PlannedRun
     rates: Rates
+    partitions: Callable[[], Sequence[Partition]] = tuple
     _known: dict[Any, int] = field(default_factory=dict)
 
     def mem_mb(self, rule: str) -> Callable[[Any, int], int]:
         """Host memory of the rule's jobs, a function of wildcards and attempt as Snakemake wants it."""
 
         def asked(wildcards: Any, attempt: int) -> int:
-            return attempt * self._once(memory_mb, rule, wildcards)
+            memory = attempt * self._once(memory_mb, rule, wildcards)
+            return memory_given(memory, self._gpus(rule), self.partitions())
 
         return asked
 
     def minutes(self, rule: str) -> Callable[[Any, int], int]:
         """Time of the rule's jobs, likewise."""
+        memory = self.mem_mb(rule)
 
         def asked(wildcards: Any, attempt: int) -> int:
-            return min(MOST_MINUTES, attempt * self._once(self._planned, rule, wildcards))
+            time = min(MOST_MINUTES, attempt * self._once(self._planned, rule, wildcards))
+            return minutes_given(time, memory(wildcards, attempt), self._gpus(rule), self.partitions())
 
         return asked
+
+    def _gpus(self, rule: str) -> int:
+        if rule not in ON_DEVICE or self.run.config["device"] != "cuda":
+            return 0
+        return self.run.config["finetune"].get("gpus", 1) if rule == "finetune" else 1
 
     def _planned(self, run: PlannedRun, rule: str, wildcards: Wildcards) -> int:
         return minutes(run, self.rates, rule, wildcards)

@@ -6,9 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from jsonschema import Draft202012Validator
 
+from fcr_core.experiment.config_files import read_config_file
 from fcr_core.planning.job_costs import JobCost
+
+SPEED = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e9}
+DEVICE = {
+    "type": "object",
+    "required": ["name", "tflops", "memory_gb", "price"],
+    "properties": {
+        "tflops": {
+            "type": "object",
+            "required": ["fp32", "bf16", "fp16"],
+            "additionalProperties": SPEED,
+        },
+        "memory_gb": {"anyOf": [{"type": "null"}, SPEED]},
+        "price": {"type": "number", "minimum": 0},
+    },
+}
+SCHEMA = {
+    "properties": {"cuda": DEVICE, "cpu": DEVICE, "start_seconds": {"type": "number", "minimum": 0}, "euros_a_dollar": SPEED}
+}
 
 
 @dataclass(frozen=True)
@@ -22,11 +41,14 @@ class Rates:
 
     @classmethod
     def read(cls, file: Path) -> Rates:
-        """Raises `ValueError` when a rate is missing or unknown."""
+        """Raises `ValueError`, which names the file, when a rate is missing, unknown or no number."""
         try:
-            return cls(**yaml.safe_load(file.read_text()))
+            rates = cls(**read_config_file(file))
         except TypeError as error:
             raise ValueError(f"{file}: {str(error).split('() ')[-1]}") from None
+        for wrong in Draft202012Validator(SCHEMA).iter_errors(vars(rates)):
+            raise ValueError(f"{file}: {wrong.json_path.removeprefix('$.')} = {wrong.instance!r}: {wrong.message}")
+        return rates
 
     def hours(self, cost: JobCost, on_cuda: bool, threads: int = 1) -> float:
         """Time one job: a CPU's threads share its FLOPs, not its other seconds."""

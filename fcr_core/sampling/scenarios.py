@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import lcm
 from typing import Any
+
+from fcr_core.backbones.network_facts import STEP
 
 
 def draw_at(pipe: Any, size: int) -> None:
@@ -11,10 +14,11 @@ def draw_at(pipe: Any, size: int) -> None:
 
     SDXL's pipeline keeps a copy of that size, which its UNet is also told.
 
-    Raises `ValueError` unless the latents' size is whole.
+    Raises `ValueError` for a size that the pipeline or its VAE cannot have.
     """
-    if size % pipe.vae_scale_factor:
-        raise ValueError(f"scenario size = {size}: must be a multiple of {pipe.vae_scale_factor}, the scale of the VAE")
+    unit = lcm(STEP, pipe.vae_scale_factor)
+    if size % unit:
+        raise ValueError(f"scenario size = {size}: must be a multiple of {unit}, as the pipeline and its VAE want it")
     pipe.unet.register_to_config(sample_size=size // pipe.vae_scale_factor)
     if hasattr(pipe, "default_sample_size"):
         pipe.default_sample_size = pipe.unet.config.sample_size

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from fcr_core.statistics.intervals import Interval
+from fcr_core.statistics.values import check_values
 
 Direction = Literal["at most", "at least"]
 Scale = Literal["difference", "ratio"]
@@ -20,8 +21,9 @@ def non_inferiority_p(arm: np.ndarray, other: np.ndarray, margin: float, directi
     mean(arm) − (1 + margin) · mean(other); it needs mean(other) > 0. p <= 0.05 exactly if the one-sided 95 % bound of
     `mean_interval` of the differences, or of `ratio_of_means`, is inside the margin. For heavy-tailed values both are wrong more
     often than in 5 %: use the bounds of `skewed_mean_interval` of the differences, or of arm − (1 + margin) · other
-    (docs/statistics.md).
+    (docs/statistics.md). Raises `ValueError` for arms of different shapes.
     """
+    check_values(2, arm, other)
     contrast = arm - other - margin if scale == "difference" else arm - (1 + margin) * other
     alternative = "less" if direction == "at most" else "greater"
     return float(stats.ttest_1samp(contrast, 0, alternative=alternative).pvalue)
@@ -32,6 +34,7 @@ def ratio_of_means(arm: np.ndarray, other: np.ndarray) -> Interval:
 
     Fieller, 1954, J. R. Stat. Soc. B 16. Raises `ValueError` if mean(other) is not clearly above 0: then the ratio has no bounds.
     """
+    check_values(2, arm, other)
     low, high = fieller_ends(arm, other, 0.975)
     lower, upper = fieller_ends(arm, other, 0.95)
     return Interval(float(arm.mean() / other.mean() - 1), low, high, lower, upper)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from fcr_core.statistics.intervals import Interval, mean_interval
+from fcr_core.statistics.rounding import not_negative
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,10 @@ def linearised_frechet(features: np.ndarray, reference_mean: np.ndarray, referen
     # Directions that the reference does not span have eigenvalue 0 up to rounding, and no part in T.
     spanned = values > values[-1] * width * np.finfo(np.float64).eps
     transport = root @ (vectors[:, spanned] / np.sqrt(values[spanned])) @ vectors[:, spanned].T @ root
-    value = gap @ gap + np.trace(covariance) + np.trace(reference_covariance) - 2 * np.sqrt(values[spanned]).sum()
+    spread = np.trace(covariance) + np.trace(reference_covariance)
+    value = not_negative(float(gap @ gap + spread - 2 * np.sqrt(values[spanned]).sum()), float(spread), width)
     influence = 2 * centred @ gap + ((centred - centred @ transport) * centred).sum(1)
-    return Linearised(float(value), (influence - influence.mean()).reshape(seeds, prompts).mean(0))
+    return Linearised(value, (influence - influence.mean()).reshape(seeds, prompts).mean(0))
 
 
 def root_of(covariance: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from scipy import stats
 
+from fcr_core.statistics.values import check_values
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -30,7 +32,11 @@ def t_interval(value: float, standard_error: float, df: int) -> Interval:
 
 
 def mean_interval(values: np.ndarray) -> Interval:
-    """Estimate the mean of one value a prompt (n,) by Student's t. For paired arms, pass the differences. Needs n >= 2."""
+    """Estimate the mean of one value a prompt (n,) by Student's t. For paired arms, pass the differences.
+
+    Raises `ValueError` unless n >= 2 and all values are finite, as the functions below do that use it.
+    """
+    check_values(2, values)
     return t_interval(float(values.mean()), float(stats.sem(values)), len(values) - 1)
 
 
@@ -63,7 +69,10 @@ def jackknife_interval(value: float, replicates: np.ndarray) -> Interval:
     SE² = (G − 1)/G · Σ (θ_(g) − mean θ_(·))², Student's t with G − 1 degrees of freedom (Kott, 2001, J. Official Statistics 17).
     A percentile bootstrap would add the small-sample bias of a Fréchet distance a second time, and cover 1 % of the time.
     On average the error is never too small (Efron & Stein, 1981, Annals of Statistics 9); docs/statistics.md measures its excess.
+
+    Raises `ValueError` unless G >= 2 and all replicates are finite.
     """
+    check_values(2, replicates)
     count = len(replicates)
     error = np.sqrt((count - 1) / count * ((replicates - replicates.mean()) ** 2).sum())
     return t_interval(value, float(error), count - 1)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from fcr_core.statistics.intervals import Interval, mean_interval
+from fcr_core.statistics.values import check_values
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,9 @@ def paired_test(arm: np.ndarray, other: np.ndarray) -> PairedTest:
 
     `t_p`: two-sided, H0: the mean difference is 0. `wilcoxon_p`: two-sided signed-rank test, H0: the differences are
     symmetric about 0. Wilcoxon's is not a test of the mean: it also rejects skewed differences of mean 0. It is reported beside
-    the other and decides nothing. It is NaN if no prompt differs.
+    the other and decides nothing. It is NaN if no prompt differs. Raises `ValueError` for arms of different shapes.
     """
+    check_values(2, arm, other)
     mine, theirs = arm.mean(0), other.mean(0)
     gaps = mine - theirs
     test = stats.ttest_rel(mine, theirs)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from fcr_core.experiment.experiment import Experiment
 from fcr_core.experiment.row import Row
+from fcr_core.metrics.metric import Role
 from fcr_core.tables import plan_verdicts, recipe_verdicts, twice_as_fast
 from fcr_core.tables.criteria import VERDICT_COLUMNS, Compared
 from fcr_core.tables.measured import Measured
+from fcr_core.tables.metric_roles import FRECHET, KID
 
 
 @dataclass(frozen=True)
@@ -23,20 +25,33 @@ class Criteria:
         is_judged: says of a row if it is judged.
         verdicts: takes the row, its goal and everything that was measured.
         needs: what an experiment has to have, as `Experiment.lacks` takes it.
+        roles: quantities that metrics of sets have to measure.
+        deltas: Δ at which σ²_Δ has to be measured.
     """
 
     title: str
     is_judged: Callable[[Row], bool]
     verdicts: Callable[[Row, Row, Measured], Iterator[Compared]]
     needs: tuple[str, ...]
+    roles: tuple[Role, ...] = ()
+    deltas: Sequence[int] = ()
 
 
 CRITERIA = {
     "plan": Criteria(
-        "The plan's criteria", plan_verdicts.is_judged, plan_verdicts.verdicts, ("cost", "sets", "image_text", "variance")
+        "The plan's criteria",
+        plan_verdicts.is_judged,
+        plan_verdicts.verdicts,
+        ("cost", "sets", "image_text", "variance"),
+        (FRECHET.name,),
+        plan_verdicts.DELTAS,
     ),
     "recipe": Criteria(
-        "What a recipe has to meet", recipe_verdicts.is_judged, recipe_verdicts.verdicts, ("cost", "sets", "image_text", "pairs")
+        "What a recipe has to meet",
+        recipe_verdicts.is_judged,
+        recipe_verdicts.verdicts,
+        ("cost", "sets", "image_text", "pairs"),
+        (FRECHET.name, KID.name),
     ),
     "twice_as_fast": Criteria("Twice as fast, and as close", twice_as_fast.is_judged, twice_as_fast.verdicts, ("cost", "pairs")),
 }

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fcr_core.experiment.config_error import ConfigError
-from fcr_core.experiment.rules import check_names
+from fcr_core.experiment.rules import check_criteria, check_names
 from fcr_core.experiment.schema import check
 from fcr_core.figures.registry import FIGURES
 from fcr_core.tables.verdicts import CRITERIA
@@ -46,6 +46,17 @@ def test_verdicts_and_figures_are_those_that_there_are():
         check_names(merged(DEFAULT, exp1(figures=["mechanism"])), CRITERIA, FIGURES)
     with pytest.raises(ConfigError, match=r"experiments\.exp1\.criteria = 'plan': needs of the experiment: cost, variance"):
         check_names(merged(DEFAULT, exp1(figures=[], cost=None, measures=["sets", "image_text"])), CRITERIA, FIGURES)
+
+
+def test_verdicts_have_what_they_are_made_of():
+    check_criteria(DEFAULT, CRITERIA)
+    for change, says in (
+        ({"metrics": {"deltas": [1, 200]}}, r"metrics\.deltas = \[1, 200\]: needs \[2, 3, 4, 5, 6, 7, 8, 9, 10\] too"),
+        ({"metrics": {"sets": ["kid"]}}, r"metrics\.sets = \['kid'\]: needs a Fréchet distance for experiments\.exp1\.criteria"),
+        ({"metrics": {"sets": ["frechet"]}}, r"needs a KID for experiments\.recipes\.criteria = recipe: kid"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            check_criteria(merged(DEFAULT, change), CRITERIA)
 
 
 @pytest.mark.parametrize("files", ["", "smoke", "paper", "paper full_size", "finalist"])
@@ -165,6 +176,59 @@ SD21 = {"sd21": {"train": "twemoji"}}
             {"metrics": {"extractor": "dinov2"}},
             "metrics.sets[2] = 'class_score'",
             "logits, which metrics.extractor = 'dinov2' does",
+        ),
+        *[
+            ({"datasets": {"image_folder": {"source": path}}}, f"datasets.image_folder.source = '{path}'", "write the whole path")
+            for path in ("~/pictures", "$HOME/pictures", "/data/${USER}")
+        ],
+        ({"datasets": {"image_folder": {"source": "my {x}"}}}, "datasets.image_folder.source = 'my {x}'", "for a wildcard"),
+        ({"metrics": {"weights": {"inception": "{a}.pt"}}}, "metrics.weights.inception = '{a}.pt'", "for a wildcard"),
+        ({"seeds": [0, 0]}, "seeds = [0, 0]", "must not repeat an entry"),
+        ({"seeds": [0.0]}, "seeds[0] = 0.0", "type integer"),
+        ({"seeds": [True]}, "seeds[0] = True", "type integer"),
+        ({"seeds": [2**32]}, "seeds[0] = 4294967296", "at most 4294967295"),
+        ({"seeds": {0: 1}}, "seeds.0 = 1", "a key must be text, and YAML reads 0 here: write '0'"),
+        ({"finetune": None}, "finetune = None", "type object"),
+        ({"finetune": [1]}, "finetune = [1]", "type object"),
+        ({"sampling": {"steps": "50"}}, "sampling.steps = '50'", "it is text: write it without quotes"),
+        ({"sampling": {"steps": 50.0}}, "sampling.steps = 50.0", "type integer"),
+        ({"sampling": {"guidance": math.nan}}, "sampling.guidance = nan", "a finite number"),
+        ({"metrics": {"deltas": [math.inf]}}, "metrics.deltas[0] = inf", "a finite number"),
+        ({"recipes": {"mine": {"lr": -1}}}, "recipes.mine.lr = -1", "above 0"),
+        ({"recipes": {"mine": {"lm": 1}}}, "recipes.mine.lm = 1", "did you mean lam?"),
+        ({"recipes": {"mine": {"keys": {"att": [0]}}}}, "recipes.mine.keys = ", "must be how many key steps a search places"),
+        ({"recipes": {"unused": {"denoise": 0}}}, "recipes.unused", "the recipe trains nothing"),
+        (exp1({"stride": []}), "experiments.exp1.rows[2].stride = []", "at least one entry"),
+        (exp1("cached"), "experiments.exp1.rows[2] = 'cached'", "must be `uncached`, or keys such as {stride: 5}"),
+        (exp1({"backbone": {"a": 1}}), "experiments.exp1.rows[2].backbone = {'a': 1}", "type string"),
+        (exp1({"stride": [[5]]}), "experiments.exp1.rows[2].stride[0] = [5]", "type integer"),
+        (exp1({"recipe": "control", "sampler": "own", "stride": 5}), "experiments.exp1.rows[2].stride = 5", "`sampler: own`"),
+        (exp1({"recipe": "control", "sampler": "its"}), "experiments.exp1.rows[2].sampler = 'its'", "must be own"),
+        (
+            {"experiments": {"ablations": {"mechanism": {"delta": 3000}}}},
+            "experiments.ablations.mechanism.delta = 3000",
+            "one of",
+        ),
+        (
+            {"experiments": {"ablations": {"mechanism": {"sampler": "FD-7"}}}},
+            "experiments.ablations.mechanism.sampler = 'FD-7'",
+            "must be the sampler of a row: uncached-50, FD-5, FD-10",
+        ),
+        (
+            {"experiments": {"plane": {"measures": ["sets"], "prompts": 50}}},
+            "experiments.plane.rows = ",
+            "draws more prompts or seeds",
+        ),
+        ({"datasets": {"twemoji": {"train_images": 5000}}}, "datasets.twemoji.train_images = 5000", "has 3459 training images"),
+        (
+            {"datasets": {"coco": {"source": "x", "prompts": 9}}, **exp1({"stride": 5, "lam": 0.1, "train": "coco"})},
+            "experiments.exp1.rows = 'lambda0.10@coco'",
+            "coco has no training images",
+        ),
+        (
+            {"datasets": {"coco": {"source": "x", "prompts": 100}}, **exp1(datasets=["coco"])},
+            "metrics.image_text = 'lit'",
+            "trained on the training images of coco, which has none",
         ),
         ({"metrics": {"variance_images": 101}}, "metrics.variance_images = 101", "at most datasets.twemoji.prompts = 100"),
     ],

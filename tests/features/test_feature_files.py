@@ -99,6 +99,22 @@ def test_a_file_of_other_prompts_seeds_or_network_is_refused(tmp_path, table):
     assert "first ('precision', 'fp32') instead of ('precision', 'bf16')" in text
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused_with_the_prompt_and_the_seed(tmp_path, table, value):
+    arrays = {kind: array.copy() for kind, array in table.arrays.items()}
+    arrays["pool"][1, 4, 2] = value
+    with pytest.raises(
+        ValueError, match=r"'pool' of effnet is NaN or infinite in 1 of 21 rows, the first is prompt 'p4', seed 0"
+    ):
+        FeatureTable(IDS, arrays, RECORD, SEEDS)
+    with pytest.raises(ValueError, match=r"in 1 of 7 rows, the first is prompt 'p2'$"):
+        FeatureTable(IDS, {"pool": np.where(np.arange(7)[:, None] == 2, value, np.ones((7, 4)))}, RECORD)
+    write(tmp_path / "f.npz", table)
+    written = dict(np.load(tmp_path / "f.npz"))
+    np.savez(tmp_path / "f.npz", **written | arrays)
+    assert "'pool' of effnet is NaN or infinite" in refusal(tmp_path / "f.npz")
+
+
 def test_a_kind_that_the_network_does_not_give_is_named(table):
     with pytest.raises(ValueError, match="features of effnet have no 'image', only \\['logits', 'pool'\\]"):
         table["image"]

@@ -282,3 +282,24 @@ def test_a_missing_rate_is_named(tmp_path):
     (tmp_path / "rates.yaml").write_text("cuda: {}\ncpu: {}\nstart_seconds: 7\n")
     with pytest.raises(ValueError, match=r"rates.yaml: .*euros_a_dollar"):
         Rates.read(tmp_path / "rates.yaml")
+
+
+@pytest.mark.parametrize(
+    "old, new, says",
+    [
+        ("fp32: 15.7", "fp32: 0", "cuda.tflops.fp32 = 0"),
+        ("fp32: 15.7, ", "", "cuda.tflops = "),
+        ("price: 2.45", "price: much", "cuda.price = 'much'"),
+        ("fp32: 0.095", "fp32: .inf", "cpu.tflops.fp32 = inf"),
+        ("start_seconds: 7", "start_seconds: 7\nstart_seconds: 8", "the key start_seconds is here again"),
+    ],
+)
+def test_a_rate_that_is_no_number_or_is_written_twice_is_named(tmp_path, old, new, says):
+    text = (ROOT / "config" / "rates.yaml").read_text()
+    assert old in text
+    (tmp_path / "rates.yaml").write_text(text.replace(old, new))
+    with pytest.raises(ValueError) as raised:
+        Rates.read(tmp_path / "rates.yaml")
+    assert (
+        str(raised.value).startswith(str(tmp_path / "rates.yaml")) and says in str(raised.value) and "\n" not in str(raised.value)
+    )

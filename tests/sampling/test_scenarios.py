@@ -22,6 +22,8 @@ def test_a_clean_scenario_changes_nothing(pocket_pipe):
     assert under(pocket_pipe, {}) is pocket_pipe and latent_shape(pocket_pipe) == (4, 16, 16)
 
 
-def test_a_size_that_the_vae_cannot_draw_is_refused(pocket_pipe):
-    with pytest.raises(ValueError, match="must be a multiple of 4"):
-        under(pocket_pipe, {"size": 66})
+@pytest.mark.parametrize("size", [66, 68])
+def test_a_size_that_the_vae_or_the_pipeline_cannot_draw_is_refused(pocket_pipe, size):
+    """The VAE's scale is 4, but diffusers takes only multiples of 8."""
+    with pytest.raises(ValueError, match=f"scenario size = {size}: must be a multiple of 8"):
+        under(pocket_pipe, {"size": size})
