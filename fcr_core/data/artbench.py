@@ -5,10 +5,12 @@ Liao et al., 2022, arXiv 2206.11404. The concept is the style. Training draws co
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from fcr_core.data.folders import files_below
 from fcr_core.data.official import refused
 from fcr_core.data.pictures import SUFFIXES
+from fcr_core.data.prompt_ids import prompt_ids
 from fcr_core.data.registry import CaptionedImage
 
 STYLES = [
@@ -20,18 +22,29 @@ STYLES = [
 def records(source: Path) -> list[CaptionedImage]:
     """Return one record for each image of `artbench-10-imagefolder-split/{train,test}/{style}/`.
 
-    Raises `ValueError` when a split or a style is missing.
+    Raises `ValueError` when a split or a style is missing or holds no image.
     """
-    missing = [f"{split}/{style}" for split in ("train", "test") for style in STYLES if not (source / split / style).is_dir()]
-    if missing:
-        raise refused(source, f"not artbench-10-imagefolder-split: lacks {missing[0]}/")
+    return [record for split in ("train", "test") for record in records_of(source, split)]
+
+
+def records_of(source: Path, split: str) -> list[CaptionedImage]:
+    paintings = {style: paintings_in(source, split, style) for style in STYLES}
+    images = [(style, path) for style, paths in paintings.items() for path in paths]
+    ids = prompt_ids([PurePath(style, path.name) for style, path in images])
     return [
-        CaptionedImage(f"{style}-{path.stem}", prompt_of(style), style, path, official_split=split)
-        for split in ("train", "test")
-        for style in STYLES
-        for path in sorted((source / split / style).iterdir())
-        if path.suffix.lower() in SUFFIXES
+        CaptionedImage(name, prompt_of(style), style, path, official_split=split)
+        for name, (style, path) in zip(ids, images, strict=True)
     ]
+
+
+def paintings_in(source: Path, split: str, style: str) -> list[Path]:
+    folder = source / split / style
+    if not folder.is_dir():
+        raise refused(source, f"not artbench-10-imagefolder-split: lacks {split}/{style}/")
+    paintings = [path for path in files_below(folder) if path.suffix.lower() in SUFFIXES]
+    if not paintings:
+        raise refused(folder, "holds no painting")
+    return paintings
 
 
 def prompt_of(style: str) -> str:
