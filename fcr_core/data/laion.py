@@ -128,7 +128,7 @@ def numbers_in(file: Path, column: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column):
         return column
     numbers = pd.to_numeric(column, errors="coerce")
-    wrong = column[numbers.isna() & ~column.astype(str).str.strip().str.lower().isin(MISSING)]
+    wrong = column[numbers.isna() & column.notna() & ~column.astype(str).str.strip().str.lower().isin(MISSING)]
     if len(wrong):
         raise refused(file, f"the column for {column.name} holds {wrong.iloc[0]!r}, which is no number")
     return numbers

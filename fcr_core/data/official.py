@@ -33,7 +33,7 @@ def text_of(value: object) -> str:
 
     Half of a character, as in a caption that was cut inside an emoji, is dropped: no file of text can hold it.
 
-    >>> [text_of(value) for value in ("None", 5, None, float("nan"), "cat \ud83d")]
+    >>> [text_of(value) for value in ("None", 5, None, float("nan"), "cat \\ud83d")]
     ['None', '5', '', '', 'cat ']
 
     Raises `TypeError` for anything else.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import tarfile
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -50,11 +51,22 @@ def members_of(shard: Path) -> dict[str, Place]:
         elif member.islnk():
             links[name] = plain(member.linkname)
         elif member.issym() and posixpath.splitext(name)[1]:
-            links[name] = plain(posixpath.join(posixpath.dirname(name), member.linkname))
-    for name, target in links.items():
+            links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname))
+    for name in links:
+        target = end_of(name, links)
         if target not in files:
             raise refused(shard / name, f"a link to {target}, which the shard does not hold; pack with tar --dereference")
-    return files | {name: files[target] for name, target in links.items()}
+        files[name] = files[target]
+    return files
+
+
+def end_of(name: str, links: dict[str, str]) -> str:
+    """Return where a chain of links leads, or the link itself if it leads round."""
+    seen = set()
+    while name in links and name not in seen:
+        seen.add(name)
+        name = links[name]
+    return name
 
 
 def read_member(shard: Path, member: str) -> bytes:
@@ -68,12 +80,12 @@ def read_member(shard: Path, member: str) -> bytes:
 
 
 def plain(name: str) -> str:
-    """Return a member's name without `./` and without a leading `/`.
+    """Return a member's name without `./` and without what leads out of the archive, as tar extracts it.
 
-    >>> plain("./a//b.jpg"), plain("/data/c.jpg")
-    ('a/b.jpg', 'data/c.jpg')
+    >>> plain("./a//b.jpg"), plain("/data/c.jpg"), plain("../d.jpg")
+    ('a/b.jpg', 'data/c.jpg', 'd.jpg')
     """
-    return posixpath.normpath(name.lstrip("/"))
+    return re.sub(r"^((\.\.)?/+)+", "", posixpath.normpath(name))
 
 
 def read_headers(shard: Path) -> tuple[list[tarfile.TarInfo], int]:

@@ -72,7 +72,7 @@ def read_csv(path: Path) -> tuple[list[str], list[Row]]:
         reader.fieldnames = columns = [name.strip() for name in reader.fieldnames or []]
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        raise refused(path, f"not a table: line {reader.line_num}: {error}") from None
+        raise refused(path, f"not a table after line {reader.line_num}: {error}") from None
     for number, row in rows:
         if None in row:
             raise refused(path, f"line {number} has more fields than the header; put a text with commas in quotes")
