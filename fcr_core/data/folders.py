@@ -34,8 +34,13 @@ def files_below(source: Path) -> list[Path]:
     files = [Path(path) for path in walk(str(source))]
     for file in files:
         if not file.is_file():
-            raise refused(file, "not a file, or a link to a file that is not there")
+            raise no_file(file)
     return sorted(files)
+
+
+def no_file(path: Path) -> ValueError:
+    """Make the error for something in a folder that is neither a file nor a folder."""
+    return refused(path, "not a file, or a link to a file that is not there")
 
 
 def walk(source: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:

@@ -60,7 +60,7 @@ def texts_beside(source: Path, images: list[Path], texts: list[Path]) -> Caption
 
     Raises `ValueError` for two images of one name beside such a file.
     """
-    text_of_name = {text.with_suffix(""): text for text in texts}
+    text_of_name: dict[PurePath, Path] = {text.with_suffix(""): text for text in texts}
     captioned: dict[PurePath, Path] = {}
     for image in images:
         name = image.with_suffix("")

@@ -83,7 +83,8 @@ def official_labels(source: Path) -> dict[str, str]:
 def official_ids(meta: Path) -> dict[str, str]:
     """Return the WordNet id of each ILSVRC2012_ID, which is given as text."""
     try:
-        entries = loadmat(meta, squeeze_me=True)["synsets"]
+        with meta.open("rb") as file:
+            entries = loadmat(file, squeeze_me=True)["synsets"]
         return {str(int(entry["ILSVRC2012_ID"])): str(entry["WNID"]) for entry in entries}
     except OSError:
         raise

@@ -69,7 +69,7 @@ def choose_captions(source: Path, captions: Mapping[Image, Sequence[str]]) -> di
 def say_left_out(source: Path, what: str, names: Sequence[object]) -> None:
     """Say in the log how many of a data set's files or entries are left out, and name the first. Of none say nothing."""
     if names:
-        log.warning("%s: left out %d %s, the first is %s", source, len(names), what, names[0])
+        log.warning("%s: left out %s: %d, the first is %s", source, what, len(names), names[0])
 
 
 def first_folder(candidates: Iterable[Path]) -> dict[str, Path]:

@@ -27,6 +27,15 @@ def prompt_ids(files: Sequence[PurePath]) -> list[str]:
     return [name if counts[folded(name)] == 1 else tagged(name, file.as_posix()) for name, file in zip(names, files, strict=True)]
 
 
+def distinct(files: Sequence[tuple[PurePath, PurePath]]) -> list[PurePath]:
+    """Return the second part of each path if these differ from each other without their suffixes, or else the whole paths.
+
+    The first part is the shard or the split that a file lies in.
+    """
+    alone = [file for _, file in files]
+    return alone if len({file.with_suffix("") for file in alone}) == len(alone) else [first / file for first, file in files]
+
+
 def safe(name: str) -> str:
     """Return a name that can be the name of a file: itself, or without what is unsafe or too long and with a hash of it.
 

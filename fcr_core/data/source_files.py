@@ -11,12 +11,13 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
-from fcr_core.data.folders import walk
+from fcr_core.data.folders import no_file, walk
 from fcr_core.jobs.files import write_json
 from fcr_core.jobs.job import sha256_of
 
@@ -27,8 +28,7 @@ CLOCK = 2_000_000_000
 MANY = 1000
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What the file system says of a file without reading it: bytes, and when content and file were changed last, in ns.
 
     The second time is the system's own. No program can set it, so a file with the same state has the same content.
@@ -61,12 +61,12 @@ class SourceFiles:
         if not (folder / NAME).exists():
             return None
         kept = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        states = {name: State(*(entry[key] for key in State.__annotations__)) for name, entry in kept["files"].items()}
-        return cls(kept["token"], states, {name: entry["sha256"] for name, entry in kept["files"].items()})
+        hashes = {name: entry.pop("sha256") for name, entry in kept["files"].items()}
+        return cls(kept["token"], {name: State(**entry) for name, entry in kept["files"].items()}, hashes)
 
     def write(self, folder: Path) -> None:
         """Write the list as JSON: for each file `size`, `sha256` and its times."""
-        files = {name: {"sha256": self.hashes[name], **asdict(state)} for name, state in self.states.items()}
+        files = {name: {"sha256": self.hashes[name], **state._asdict()} for name, state in self.states.items()}
         write_json(folder / NAME, {"token": self.token, "files": files})
 
 
@@ -76,18 +76,17 @@ def token_of(source: Path, beside: Iterable[Path], folder: Path) -> str:
     Files are read only if their state has changed since the list in `folder` was written. `source` is a file or folder, `beside`
     are folders that are read together with it and may be missing.
 
-    Raises `OSError` for a file that cannot be read.
+    Raises `ValueError` for a link that leads nowhere, and `OSError` for a file that cannot be read.
     """
     paths = paths_of(source, beside)
     states, kept = states_of(paths), SourceFiles.read(folder)
-    token = digest_of(sorted((name, *asdict(state).values()) for name, state in states.items()))
-    if kept is None or kept.states == states:
-        return kept.token if kept else token
-    found = hashed(kept.token, paths, states, kept)
-    if found.content != kept.content:
-        return token
-    found.write(folder)
-    return kept.token
+    if kept and kept.states != states:
+        found = hashed(kept.token, paths, states, kept)
+        if found.content == kept.content:
+            found.write(folder)
+        else:
+            kept = None
+    return kept.token if kept else digest_of(sorted(states.items()))
 
 
 def listed(source: Path, beside: Iterable[Path], folder: Path, token: str) -> SourceFiles:
@@ -100,7 +99,7 @@ def paths_of(source: Path, beside: Iterable[Path]) -> dict[str, str]:
     """Return the path of each file, by its name relative to the folder of `source`."""
     base = source if source.is_dir() else source.parent
     places = [source, *(folder for folder in beside if folder.is_dir())]
-    found = {}
+    found: dict[str, str] = {}
     for place in map(str, places):
         prefix = os.path.relpath(place, base)
         found |= {os.path.normpath(prefix + path.removeprefix(place)): path for path in walk(place)}
@@ -108,8 +107,15 @@ def paths_of(source: Path, beside: Iterable[Path]) -> dict[str, str]:
 
 
 def states_of(paths: dict[str, str]) -> dict[str, State]:
-    stats = {name: os.stat(path) for name, path in paths.items()}  # noqa: PTH116 (of text, as in `walk`)
-    return {name: State(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats.items()}
+    return {name: state_of(path) for name, path in paths.items()}
+
+
+def state_of(path: str) -> State:
+    try:
+        stat = os.stat(path)  # noqa: PTH116 (of text, as in `walk`)
+    except OSError:
+        raise no_file(Path(path)) from None
+    return State(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def hashed(token: str, paths: dict[str, str], states: dict[str, State], kept: SourceFiles | None) -> SourceFiles:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from fcr_core.data.folders import files_below
 from fcr_core.data.official import choose_captions, refused, text_of
 from fcr_core.data.pictures import SUFFIXES
-from fcr_core.data.prompt_ids import prompt_ids
+from fcr_core.data.prompt_ids import distinct, prompt_ids
 from fcr_core.data.registry import CaptionedImage
 from fcr_core.data.tar_shards import SUFFIX, members_of, read_member
 from fcr_core.data.text_files import decode, parse_json
@@ -40,12 +40,6 @@ def records(source: Path, official_split: str | None = None) -> list[CaptionedIm
         CaptionedImage(name, caption, name, image, official_split=official_split)
         for name, (image, caption) in zip(ids, captions.items(), strict=True)
     ]
-
-
-def distinct(names: list[tuple[PurePath, PurePath]]) -> list[PurePath]:
-    """Return the names of images without their shard's name, if no two are then the same, or else with it."""
-    alone = [image for _, image in names]
-    return alone if len({image.with_suffix("") for image in alone}) == len(alone) else [shard / image for shard, image in names]
 
 
 def shards_of(source: Path) -> list[Path]:

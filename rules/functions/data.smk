@@ -18,7 +18,7 @@ def content_token(dataset, size):
         return []
     try:
         token = token_of(Path(source), DATASETS[dataset].beside(Path(source)), Path(PATHS.data(dataset, size)).parent)
-    except OSError:
+    except (OSError, ValueError):
         token = "unreadable"  # the job will say which file
     return [f"--token={token}"]
 

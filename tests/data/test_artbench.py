@@ -1,5 +1,7 @@
 """ArtBench with what systems leave in its folders, and with folders that are empty."""
 
+import logging
+
 import pytest
 
 from fcr_core.data import load
@@ -36,3 +38,11 @@ def test_a_title_that_no_file_can_have_elsewhere_is_a_safe_id(paintings):
     write(paintings / "train" / "realism" / "who: me?.jpg", jpeg(0))
     [odd] = [record for record in load("artbench", source=paintings) if "who" in record.prompt_id]
     assert odd.prompt_id.startswith("realism-who_ me_-") and odd.path.name == "who: me?.jpg"
+
+
+def test_a_name_in_both_splits_is_two_paintings_and_the_log_says_so(paintings, caplog):
+    write(paintings / "train" / "baroque" / "test-baroque.png", jpeg(1))
+    with caplog.at_level(logging.WARNING):
+        records = load("artbench", source=paintings)
+    assert len({record.prompt_id for record in records}) == 21 and records[-1].prompt_id == "test-ukiyo_e-test-ukiyo_e"
+    assert "paintings of one name in train/ and test/: 1, the first is baroque/test-baroque" in caplog.text

@@ -19,8 +19,8 @@ def test_a_filtered_file_keeps_the_images_that_have_captions_and_are_listed(tmp_
     kept = COCO | {"images": [*COCO["images"][1:], {"id": 7, "file_name": "7.jpg"}]}
     with caplog.at_level(logging.WARNING):
         assert [record.prompt_id for record in records(tmp_path, kept)] == ["000000522418"]
-    assert "left out 1 captions of images that it does not list, the first is 771687" in caplog.text
-    assert "left out 1 images without a caption, the first is 000000000007" in caplog.text
+    assert "left out captions of images that it does not list: 1, the first is 771687" in caplog.text
+    assert "left out images without a caption: 1, the first is 000000000007" in caplog.text
 
 
 @pytest.mark.parametrize("blank", ["", " \n", None])

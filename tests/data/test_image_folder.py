@@ -52,7 +52,7 @@ def test_a_blank_caption_is_none_in_every_form_and_the_log_says_so(tmp_path, cap
     metadata(tmp_path, kind, {"a.jpg": blank, "b.jpg": "A cat"})
     with caplog.at_level(logging.WARNING):
         assert prompts(tmp_path) == {"b": "a cat"}
-    assert "left out 1 images without a caption, the first is a.jpg" in caplog.text
+    assert "left out images without a caption: 1, the first is a.jpg" in caplog.text
 
 
 def test_numbers_and_missing_values_of_json(tmp_path):
@@ -150,8 +150,8 @@ def test_what_is_left_out_is_said(tmp_path, caplog):
     write(tmp_path / "photo.txt", "of photo.heic")
     with caplog.at_level(logging.WARNING):
         assert prompts(tmp_path) == {"a": "a cat"}
-    assert "left out 1 images without a caption, the first is b.jpg" in caplog.text
-    assert "left out 1 text files without an image, the first is photo.txt" in caplog.text
+    assert "left out images without a caption: 1, the first is b.jpg" in caplog.text
+    assert "left out text files without an image: 1, the first is photo.txt" in caplog.text
 
 
 def test_a_file_in_place_of_the_folder_and_a_name_that_is_no_text_are_refused(tmp_path):

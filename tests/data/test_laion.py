@@ -347,6 +347,7 @@ def test_a_part_that_is_cut_off_or_damaged_is_refused_by_name(tmp_path, left):
 )
 def test_a_download_of_nothing_ends_in_one_line(web, tmp_path, columns, why):
     (tmp_path / "metadata").mkdir()
+    web.pages["/gone"] = Page(status=404)
     metadata([web.url("/gone")], **columns).to_parquet(tmp_path / "metadata" / "0.parquet")
     ended = subprocess.run(
         command(tmp_path / "metadata", tmp_path / "out"), cwd=ROOT, capture_output=True, text=True, check=False

@@ -24,7 +24,7 @@ def test_a_row_without_a_prompt_is_left_out_and_the_others_keep_their_ids(tmp_pa
     file = write(tmp_path / "PartiPrompts.tsv", f"{HEADER}\na cat\t\t\t\n \tAnimals\tBasic\t\na dog\t\t\t\n")
     with caplog.at_level(logging.WARNING):
         assert [record.prompt_id for record in load("partiprompts", source=file)] == ["parti0000", "parti0002"]
-    assert "left out 1 rows without a prompt, the first is parti0001" in caplog.text
+    assert "left out rows without a prompt: 1, the first is parti0001" in caplog.text
 
 
 def test_a_row_with_more_columns_is_refused(tmp_path):

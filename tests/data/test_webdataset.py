@@ -67,7 +67,7 @@ def test_an_image_without_a_caption_is_left_out_and_the_log_says_so(tmp_path, ca
     shard(tmp_path / "a.tar", {**blank, **sample("1", "A cat")})
     with caplog.at_level(logging.WARNING):
         assert prompts(tmp_path) == {"1": "a cat"}
-    assert f"{tmp_path}: left out 1 images without a caption, the first is {tmp_path}/a.tar/0.jpg" in caplog.text
+    assert f"{tmp_path}: left out images without a caption: 1, the first is {tmp_path}/a.tar/0.jpg" in caplog.text
 
 
 @pytest.mark.parametrize(
