@@ -45,6 +45,7 @@ rule prepare_data:
         ENV
     params:
         code=lambda wildcards: script("prepare_data", f"{DATASETS[wildcards.dataset].module.replace('.', '/')}.py"),
+        token=lambda wildcards: content_token(wildcards.dataset, wildcards.size),
         source=lambda wildcards, input: [
             f"--source={path}" for path in (folders_of(input) if wildcards.dataset == "laion" else input)
         ],
@@ -52,7 +53,8 @@ rule prepare_data:
     message:
         "Prepare {wildcards.dataset} at {wildcards.size} px"
     shell:
-        "python -m fcr_core.jobs.client prepare_data --dataset {wildcards.dataset} {params.source:q} --size {wildcards.size} --out {params.out:q} &> {log:q}"
+        "python -m fcr_core.jobs.client prepare_data --dataset {wildcards.dataset} {params.source:q} {params.token:q}"
+        " --size {wildcards.size} --out {params.out:q} &> {log:q}"
 
 
 rule select_prompts:

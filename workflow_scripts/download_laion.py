@@ -19,6 +19,7 @@ from fcr_core.jobs.job import finished_by_another, partial_work, run_record
 from workflow_scripts import cli
 
 log = logging.getLogger(__name__)
+KEY = "config key datasets.laion.download"
 
 
 def work(args: argparse.Namespace) -> None:
@@ -29,6 +30,8 @@ def work(args: argparse.Namespace) -> None:
         )
     filters = Filters(args.min_aesthetic, args.min_size, args.max_unsafe, args.max_watermark)
     rows, left_out = wanted_rows(args.metadata, filters, args.seed)
+    if rows.empty:
+        raise ValueError(f"{args.metadata}: no link passes the filters of {KEY}; left out: {in_words(+left_out) or 'none'}")
     log.info("%d links wanted; left out: %s", len(rows), in_words(left_out))
     # The settings hold no hash of the code: shards that took days must not be fetched again because a line has changed.
     settings = asdict(filters) | {"images": args.images, "seed": args.seed, "shard_rows": args.shard_rows}
@@ -39,8 +42,10 @@ def work(args: argparse.Namespace) -> None:
     fetcher = Fetcher([ip_network(network) for network in args.allow_network])
     counts = download_shards(rows, partial, fetcher.get, args.images, args.min_size, args.workers, args.shard_rows)
     log.info("links tried: %s", in_words(counts))
+    if not counts["success"]:
+        raise ValueError(f"{args.metadata}: no link gave an image ({in_words(counts)}); remove {partial} to try them again")
     if counts["success"] < args.images:
-        log.warning("only %d of %d images: the links are used up; loosen data.laion", counts["success"], args.images)
+        log.warning("only %d of %d images: the links are used up; loosen %s", counts["success"], args.images, KEY)
     with replacing(args.out) as draft:
         # Use links instead of copies. If the run is killed before the folder has its name, the shards are still in place.
         shutil.copytree(partial, draft, copy_function=link_or_copy, ignore=shutil.ignore_patterns("settings.json", ".*"))
@@ -51,7 +56,7 @@ def work(args: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
-    parser.add_argument("--metadata", type=Path, required=True, help="folder of LAION metadata (*.parquet)")
+    parser.add_argument("--metadata", type=Path, required=True, help="folder of LAION metadata (*.parquet), or one such file")
     parser.add_argument("--images", type=int, required=True, help="number of good images at which to stop")
     parser.add_argument("--min-aesthetic", type=float, required=True, help="lowest aesthetic score, 1 to 10")
     parser.add_argument("--min-size", type=int, required=True, help="shortest side in pixels; the smaller side is shrunk to it")

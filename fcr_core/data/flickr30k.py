@@ -9,35 +9,38 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
-import pandas as pd
+from fcr_core.data.official import choose_captions, first_folder, refused, text_of
+from fcr_core.data.prompt_ids import prompt_ids
+from fcr_core.data.registry import DATASETS, CaptionedImage
+from fcr_core.data.text_files import read_csv, read_json, read_lines
 
-from fcr_core.data.official import first_folder, one_caption, read_json, read_lines, refused
-from fcr_core.data.registry import CaptionedImage
-
-FOLDERS = ("flickr30k-images", "flickr30k_images")
 SPLITS = {"train": "train", "val": "train", "test": "test"}
 # `2199242200.jpg| 4   A dog runs across the grass .` lacks its second delimiter.
-CSV_ROW = re.compile(r"(\S+\.jpg)\| *(\d+) *\|? *(.*)")
-TOKEN_ROW = re.compile(r"(\S+\.jpg)#(\d+)\t(.*)")
+CSV_ROW = re.compile(r"(\S+\.jpe?g) *\| *(\d+) *\|? *(.*)", re.IGNORECASE)
+TOKEN_ROW = re.compile(r"(\S+\.jpe?g)#(\d+)\t?(.*)", re.IGNORECASE)
 
 # An image's file name, its captions in order, and its split.
 Entry = tuple[str, list[str], str]
 
 
 def records(source: Path) -> list[CaptionedImage]:
-    """Return one record for each image, named after its file.
+    """Return one record for each image that has a caption, named after its file.
 
     Raises `ValueError` for a file name that is not in `FORMATS`, and for a line of another form; the message gives the row
     number.
     """
     if source.name not in FORMATS:
         raise refused(source, f"not called {' or '.join(FORMATS)}")
-    pictures = first_folder(source.parent / name for name in FOLDERS)
+    pictures = first_folder(DATASETS["flickr30k"].beside(source))
+    entries = sorted(FORMATS[source.name](source), key=lambda entry: entry[0])
+    chosen = choose_captions(source, {name: captions for name, captions, _ in entries})
+    ids = prompt_ids([PurePath(name) for name, _, _ in entries])
     return [
-        CaptionedImage(Path(name).stem, one_caption(name, captions), name, pictures.get(name), None, split)
-        for name, captions, split in sorted(FORMATS[source.name](source))
+        CaptionedImage(prompt_id, chosen[name], name, pictures.get(name), None, split)
+        for prompt_id, (name, _, split) in zip(ids, entries, strict=True)
+        if name in chosen
     ]
 
 
@@ -47,7 +50,7 @@ def from_tokens(source: Path) -> Iterator[Entry]:
 
 
 def from_results(source: Path) -> Iterator[Entry]:
-    """Read the CSV of the Kaggle copy. Its columns are separated by `| `."""
+    """Read the CSV of the Kaggle copy. Its columns are separated by `| ` or `|`."""
     header, *lines = read_lines(source)
     if header.replace(" ", "") != "image_name|comment_number|comment":
         raise refused(source, "lacks the header image_name| comment_number| comment")
@@ -57,6 +60,8 @@ def from_results(source: Path) -> Iterator[Entry]:
 def from_rows(source: Path, lines: list[str], form: re.Pattern[str]) -> Iterator[Entry]:
     captions: dict[str, list[tuple[int, str]]] = {}
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         row = form.fullmatch(line)
         if row is None:
             raise refused(source, f"row {number} is not a caption of an image: {line[:60]!r}")
@@ -66,20 +71,31 @@ def from_rows(source: Path, lines: list[str], form: re.Pattern[str]) -> Iterator
 
 def from_karpathy(source: Path) -> Iterator[Entry]:
     """Read the JSON of Karpathy's splits."""
+    content = read_json(source)
     try:
-        for image in read_json(source)["images"]:
-            yield image["filename"], [sentence["raw"] for sentence in image["sentences"]], SPLITS[image["split"]]
+        for image in content["images"]:
+            yield text_of(image["filename"]), texts_of([line["raw"] for line in image["sentences"]]), SPLITS[image["split"]]
     except (KeyError, TypeError):
-        raise refused(source, "lacks images with a filename, sentences and a split each") from None
+        raise refused(source, f"lacks images with a filename, sentences and a split ({', '.join(SPLITS)}) each") from None
 
 
 def from_hub(source: Path) -> Iterator[Entry]:
     """Read the CSV of the hub's copy. The column `raw` holds the captions as a JSON list, and `split` is Karpathy's."""
-    table = pd.read_csv(source)
-    if not {"raw", "split", "filename"} <= set(table.columns):
-        raise refused(source, f"lacks the columns raw, split, filename; has {', '.join(table.columns)}")
-    for row in table.itertuples():
-        yield row.filename, json.loads(row.raw), SPLITS[row.split]
+    columns, rows = read_csv(source)
+    if not {"raw", "split", "filename"} <= set(columns):
+        raise refused(source, f"lacks the columns raw, split, filename; has {', '.join(columns)}")
+    for number, row in rows:
+        try:
+            yield row["filename"], texts_of(json.loads(row["raw"])), SPLITS[row["split"]]
+        except (KeyError, TypeError, ValueError):
+            raise refused(source, f"line {number} lacks a JSON list of captions, or a split ({', '.join(SPLITS)})") from None
+
+
+def texts_of(captions: object) -> list[str]:
+    """Return a JSON list of captions as text. Raises `TypeError` for anything else."""
+    if not isinstance(captions, list):
+        raise TypeError(f"captions must be a list, not {type(captions).__name__}")
+    return [text_of(caption) for caption in captions]
 
 
 FORMATS = {

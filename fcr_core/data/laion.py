@@ -15,6 +15,7 @@ import pyarrow
 import pyarrow.parquet
 
 from fcr_core.data import webdataset
+from fcr_core.data.folders import files_below
 from fcr_core.data.official import refused
 from fcr_core.data.registry import CaptionedImage
 
@@ -30,6 +31,9 @@ REQUIRED = {
 }
 # LAION's column `hash` is not listed: it is a hash of link and text, not of the image.
 OPTIONAL = {"sha256": ("sha256",), "md5": ("md5",)}
+NUMBERS = ("width", "height", "unsafe", "watermark", "aesthetic")
+# How programs write a missing number as text, in lower case.
+MISSING = ("", "nan", "none", "null", "<na>")
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,13 @@ def records(source: Path) -> list[CaptionedImage]:
 def wanted_rows(folder: Path, filters: Filters, seed: int) -> tuple[pd.DataFrame, Counter[str]]:
     """Return the rows of all `*.parquet` in `folder` that pass the filters, and a count of the others by reason.
 
-    `seed` sets the random order of the rows. Columns: `url`, `caption`, and `sha256`, `md5` if the metadata have them. A link
-    that occurs again is left out.
+    `folder` may be one such file. `seed` sets the random order of the rows. Columns: `url`, `caption`, and `sha256`, `md5` if the
+    metadata have them. A link that occurs again is left out.
 
-    Raises `ValueError` for a folder without parquet files and for a file without the required columns.
+    Raises `ValueError` for a folder without parquet files, for a file that is cut off or lacks a required column, and for text in
+    a column of numbers.
     """
-    files = sorted(folder.rglob("*.parquet"))
+    files = [file for file in files_below(folder) if file.suffix.lower() == ".parquet"]
     if not files:
         raise refused(folder, "holds no metadata (*.parquet)")
     left_out: Counter[str] = Counter()
@@ -93,12 +98,21 @@ def passing(rows: pd.DataFrame, filters: Filters, left_out: Counter[str]) -> pd.
 
 
 def read_metadata(file: Path) -> pd.DataFrame:
-    """Read one metadata file and give its columns the names used here."""
+    """Read one metadata file and give its columns the names used here. Numbers may be written as text, and texts be numbers."""
     try:
         present = {name.lower(): name for name in pyarrow.parquet.read_schema(file).names}
-    except pyarrow.ArrowInvalid:
+        names = columns_of(file, present)
+        table = pd.read_parquet(file, columns=list(names)).rename(columns=names)
+    except (pyarrow.ArrowException, OSError):
         # A clone without Git LFS leaves a text file of three lines instead.
         raise refused(file, "not a parquet file (a Git LFS pointer, or cut off?)") from None
+    for name in table:
+        table[name] = numbers_in(file, table[name]) if name in NUMBERS else texts_in(table[name])
+    return table
+
+
+def columns_of(file: Path, present: dict[str, str]) -> dict[str, str]:
+    """Return the name used here of each column that is read, by its name in the file. `present` has those in lower case."""
     names = {}
     for name, spellings in (REQUIRED | OPTIONAL).items():
         column = next((present[spelling] for spelling in spellings if spelling in present), None)
@@ -106,4 +120,23 @@ def read_metadata(file: Path) -> pd.DataFrame:
             names[column] = name
         elif name in REQUIRED:
             raise refused(file, f"no column {' or '.join(spellings)} (in any case); has {', '.join(present.values())}")
-    return pd.read_parquet(file, columns=list(names)).rename(columns=names)
+    return names
+
+
+def numbers_in(file: Path, column: pd.Series) -> pd.Series:
+    """Return a column as numbers; `MISSING` text is a missing value. Raises `ValueError` for any other text."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = column[numbers.isna() & column.notna() & ~column.astype(str).str.strip().str.lower().isin(MISSING)]
+    if len(wrong):
+        raise refused(file, f"the column for {column.name} holds {wrong.iloc[0]!r}, which is no number")
+    return numbers
+
+
+def texts_in(column: pd.Series) -> pd.Series:
+    """Return a column as text, also one of numbers or of bytes."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return column
+    texts = [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in column]
+    return pd.Series(texts, index=column.index, dtype="str", name=column.name).where(column.notna())

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
-import tarfile
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
-from PIL import Image, ImageOps
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fcr_core.data.official import refused
+from fcr_core.data.tar_shards import in_shard, members_of, read_member
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+__all__ = ["SUFFIXES", "Pictures", "in_shard", "members_of", "on_white", "read_member", "read_rgb", "rgb"]
+
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+# Pillow's modes of numbers whose range no file states.
+UNBOUNDED = {"I": "32-bit integers", "F": "floating-point numbers"}
+BITS_PER_SAMPLE, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF
 
 
 class Pictures(Sequence[Image.Image]):
@@ -45,44 +49,58 @@ class Pictures(Sequence[Image.Image]):
 
 
 def read_rgb(path: Path) -> Image.Image:
-    """Read an image file or tar member as RGB: upright, with transparency on white."""
+    """Read an image file or tar member as RGB: upright, with transparency on white, of an animation the first frame.
+
+    Raises `ValueError`, which names the file or the shard and its member, for anything that is not a whole picture.
+    """
     shard, member = in_shard(path)
-    data = io.BytesIO(read_member(shard, member)) if shard else path
-    with Image.open(data) as image:
-        return rgb(image)
+    content = read_member(shard, member) if shard else path.read_bytes()
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return rgb(image)
+    except UnidentifiedImageError:
+        why = f"not a picture, it begins with {content[:16]!r}" if content else "an empty file, not a picture"
+    except Image.DecompressionBombError:
+        why = f"a picture of too many pixels: more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,}"
+    except Exception as error:  # what decoders raise on broken files depends on the format and on the library
+        why = f"a picture that cannot be read, cut off or broken ({' '.join(str(error).split())})"
+    raise ValueError(f"{path}: {why}")
 
 
 def rgb(image: Image.Image) -> Image.Image:
-    """Convert to RGB: turned as the EXIF data say, with transparency on white."""
+    """Convert to RGB: turned as the EXIF data say, with transparency on white. Of 16 bits the upper 8 are kept.
+
+    Raises `ValueError` for numbers of unknown range (modes I and F), and for a CMYK JPEG that does not say whether 0 is ink.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if image.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info:
+        raise ValueError("a CMYK JPEG without Adobe's mark does not say whether 0 or 255 is full ink: save it as RGB")
     upright = ImageOps.exif_transpose(image)
+    if upright.mode in UNBOUNDED:
+        numbers = UNBOUNDED[upright.mode]
+        raise ValueError(f"it holds {numbers}, whose range is not known: save it with 8 or 16 bits a channel")
+    if upright.mode.startswith("I;16"):
+        upright = upper_bits(upright, tags)
     return on_white(upright) if upright.has_transparency_data else upright.convert("RGB")
+
+
+def upper_bits(image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
+    """Turn grey of 16 bits (12 in some TIFF files) into grey of 8, with alpha if a grey is transparent.
+
+    Pillow does the same with colours of 16 bits, but would clip grey at 255. `tags` are those of a TIFF file.
+    """
+    bits = tags.get(BITS_PER_SAMPLE, (16,))[0]
+    values = np.asarray(image).astype(np.uint16)
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        values = 2**bits - 1 - values
+    grey = Image.fromarray((values >> (bits - 8)).astype(np.uint8))
+    if "transparency" not in image.info:
+        return grey
+    alpha = Image.fromarray(np.where(values == image.info["transparency"], 0, 255).astype(np.uint8))
+    return Image.merge("LA", (grey, alpha))
 
 
 def on_white(image: Image.Image) -> Image.Image:
     """Put an image with alpha on white, as RGB."""
     art = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", art.size, "white"), art).convert("RGB")
-
-
-def in_shard(path: Path) -> tuple[Path | None, str]:
-    """Split `a/00000.tar/b/1.jpg` into `a/00000.tar` and `b/1.jpg`. For a plain file the shard is None."""
-    shard = next((parent for parent in path.parents if parent.suffix == ".tar"), None)
-    return shard, str(path.relative_to(shard)) if shard else ""
-
-
-@lru_cache(maxsize=64)
-def members_of(shard: Path) -> dict[str, tuple[int, int]]:
-    """Return where each file of an uncompressed tar starts and how long it is, in bytes."""
-    try:
-        with tarfile.open(shard, "r:") as tar:
-            return {member.name: (member.offset_data, member.size) for member in tar if member.isfile()}
-    except tarfile.TarError:
-        raise refused(shard, "not an uncompressed tar file") from None
-
-
-def read_member(shard: Path, member: str) -> bytes:
-    """Return the content of one file of a tar."""
-    start, size = members_of(shard)[member]
-    with shard.open("rb") as file:
-        file.seek(start)
-        return file.read(size)

@@ -7,21 +7,29 @@ import logging
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from fcr_core.data.pictures import Pictures
 from fcr_core.data.registry import CaptionedImage
+from fcr_core.data.source_files import SourceFiles
 from fcr_core.jobs.files import replacing
 
 log = logging.getLogger(__name__)
 
 
-def prepare(records: list[CaptionedImage], folder: Path, name: str, size: int | None = None) -> None:
+def prepare(
+    records: list[CaptionedImage], folder: Path, name: str, size: int | None = None, files: SourceFiles | None = None
+) -> None:
     """Write the records to `prompts.parquet`, with the columns `prompt_id`, `prompt`, `concept`, `split`.
 
     Pictures that the data set makes itself become `images/{prompt_id}.png`. Other images are not copied. For these the column
     `image` holds each path (missing = the prompt has no image), and `size` is the side that the image is cropped to when it is
     read.
+
+    `files` are those that the records were read from. Their list is kept in the folder. The hash of their content is part of
+    `prompts.parquet`, so that what follows from an image is made again when only the image has changed.
 
     Raises `ValueError` when images that are not copied come without a size.
     """
@@ -39,7 +47,17 @@ def prepare(records: list[CaptionedImage], folder: Path, name: str, size: int | 
             if size is None and table["image"].notna().any():
                 raise ValueError(f"{name} has images of its own sizes: say to what side to crop them (--size)")
             log.info("%s: %d prompts, %d of them with an image", name, len(table), table["image"].count())
-        table.to_parquet(draft / "prompts.parquet", index=False)
+        if files:
+            files.write(draft)
+        write_prompts(table, draft / "prompts.parquet", files.content if files else "")
+
+
+def write_prompts(table: pd.DataFrame, file: Path, content: str) -> None:
+    """Write a table as parquet, with the hash of the user's files among its metadata if it was made from any."""
+    prompts = pa.Table.from_pandas(table, preserve_index=False)
+    if content:
+        prompts = prompts.replace_schema_metadata({**prompts.schema.metadata, b"source_files": content.encode()})
+    pq.write_table(prompts, file)
 
 
 def prompts_of(folder: Path, split: str) -> pd.DataFrame:

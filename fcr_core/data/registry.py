@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,11 @@ from typing import Literal
 
 from PIL import Image
 
+from fcr_core.data.prompt_ids import safe
+
 TEST_SHARE = 0.15
+# Stands for a byte of a file's name that is not UTF-8.
+NOT_TEXT = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,22 @@ class CaptionedImage:
         return self.read(self.path, size)
 
 
+def nothing_beside(source: Path) -> list[Path]:
+    return []
+
+
+def pictures_of_coco(captions: Path) -> list[Path]:
+    return [captions.parent.parent / captions.stem.removeprefix("captions_")]
+
+
+def pictures_of_flickr30k(captions: Path) -> list[Path]:
+    return [captions.parent / name for name in ("flickr30k-images", "flickr30k_images")]
+
+
+def development_kit(images: Path) -> list[Path]:
+    return [folder / "ILSVRC2012_devkit_t12" / "data" for folder in (images, images.parent)]
+
+
 @dataclass(frozen=True)
 class DataSet:
     """An entry of the registry. It names a module of this package with a function `records() -> list[CaptionedImage]`.
@@ -62,6 +83,7 @@ class DataSet:
         prompts: number of held-out prompts of different concepts; None = only the user's files say.
         has_images: its prompts have pictures.
         noise_prefix: what the noise of a prompt depends on beside its id, so that no two sets share noise.
+        beside: the folders that are read together with `source`; they need not exist.
     """
 
     name: str
@@ -70,6 +92,7 @@ class DataSet:
     prompts: int | None = None
     has_images: bool = True
     noise_prefix: str | None = None
+    beside: Callable[[Path], list[Path]] = nothing_beside
 
     @property
     def module(self) -> str:
@@ -90,9 +113,9 @@ DATASETS = {
         DataSet("laion", noise_prefix=""),
         DataSet("webdataset", noise_prefix=""),
         DataSet("image_folder", noise_prefix=""),
-        DataSet("coco", images=(0, 40504), prompts=40504, noise_prefix=""),
-        DataSet("flickr30k", images=(0, 31783), prompts=31783, noise_prefix=""),
-        DataSet("imagenet", "either", images=(0, 50000), noise_prefix=""),
+        DataSet("coco", images=(0, 40504), prompts=40504, noise_prefix="", beside=pictures_of_coco),
+        DataSet("flickr30k", images=(0, 31783), prompts=31783, noise_prefix="", beside=pictures_of_flickr30k),
+        DataSet("imagenet", "either", images=(0, 50000), noise_prefix="", beside=development_kit),
         DataSet("artbench", images=(50000, 10000), noise_prefix=""),
         DataSet("partiprompts", images=(0, 1632), prompts=1632, has_images=False, noise_prefix=""),
     )
@@ -107,7 +130,8 @@ def load(name: str, split: str | None = None, source: Path | None = None) -> lis
     >>> len(load("twemoji", "train")) > 5 * len(load("twemoji", "test"))
     True
 
-    Raises `ValueError` for an unknown name, for a source that is missing or not the official one, and for a repeated id.
+    Raises `ValueError` for an unknown name, for a source that is missing or not the official one, and for an id that is repeated
+    or cannot be the name of a file.
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: expected one of {sorted(DATASETS)}")
@@ -119,7 +143,18 @@ def load(name: str, split: str | None = None, source: Path | None = None) -> lis
     records = module.records() if source is None else module.records(source)
     if not records:
         raise ValueError(f"{source or name}: holds no record")
+    check_names(records, source or Path(name))
+    return [record for record in records if split in (None, record.split)]
+
+
+def check_names(records: list[CaptionedImage], origin: Path) -> None:
+    """Raise `ValueError` if an id is repeated or cannot be the name of a file, or if the name of an image is no text."""
     identity, count = Counter(record.prompt_id for record in records).most_common(1)[0]
     if count > 1:
-        raise ValueError(f"{source or name}: {count} records are called {identity!r}")
-    return [record for record in records if split in (None, record.split)]
+        paths = [str(record.path) for record in records if record.prompt_id == identity and record.path]
+        raise ValueError(f"{origin}: {count} records are called {identity!r}" + f": {' and '.join(paths[:2])}" * bool(paths))
+    for record in records:
+        if record.prompt_id != safe(record.prompt_id):
+            raise ValueError(f"{origin}: prompt id {record.prompt_id!r} cannot name a file; fcr_core.data.prompt_ids makes ids")
+        if NOT_TEXT.search(str(record.path)):
+            raise ValueError(f"{str(record.path)!r}: the file's name is not UTF-8, rename it")

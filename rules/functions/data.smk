@@ -5,7 +5,22 @@ def source_of(dataset):
     """What a data set is read from: the user's files, for LAION the images that are downloaded; nothing if it is in a package."""
     if dataset == "laion":
         return ["results/laion/stats.json"]
-    return [source] if (source := config["datasets"].get(dataset, {}).get("source")) else []
+    source = config["datasets"].get(dataset, {}).get("source")
+    # The time of a folder says nothing of what it holds: `content_token` does.
+    return [ancient(source) if Path(source).is_dir() else source] if source else []
+
+
+@cache  # a look at every file
+def content_token(dataset, size):
+    """The argument that stands for what the user's files hold, which changes when that does; nothing where there are none."""
+    source = config["datasets"].get(dataset, {}).get("source")
+    if dataset == "laion" or not source or not Path(source).exists():
+        return []
+    try:
+        token = token_of(Path(source), DATASETS[dataset].beside(Path(source)), Path(PATHS.data(dataset, size)).parent)
+    except (OSError, ValueError):
+        token = "unreadable"  # the job will say which file
+    return [f"--token={token}"]
 
 
 def training_images(dataset):

@@ -292,3 +292,66 @@ def test_shards_hold_no_time_and_no_user(bad_web, tmp_path):
         members = tar.getmembers()
     assert [member.name for member in members] == ["000000000.jpg", "000000000.json", "000000000.txt"]
     assert {(member.mtime, member.uid, member.gid, member.uname) for member in members} == {(0, 0, 0, "")}
+
+
+def test_one_file_of_metadata_stands_for_a_folder_and_stray_files_for_none(tmp_path):
+    metadata(["http://x/0"]).to_parquet(tmp_path / "deep.PARQUET")
+    for name in ("._deep.parquet", "part.parquet.tmp", "_SUCCESS", ".part.parquet.crc"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    assert len(wanted_rows(tmp_path, FILTERS, 0)[0]) == len(wanted_rows(tmp_path / "deep.PARQUET", FILTERS, 0)[0]) == 1
+    with pytest.raises(ValueError, match=r"gone\.parquet: not a file"):
+        wanted_rows(tmp_path / "gone.parquet", FILTERS, 0)
+
+
+def test_numbers_as_text_and_text_as_bytes_or_numbers_are_read(tmp_path):
+    rows = metadata(
+        [b"http://x/0", b"http://x/1", None, b"http://x/3"],
+        TEXT=[1984, 2001, 3, 4],
+        punsafe=["0.01", " 0.02", "0.3", None],
+        AESTHETIC_SCORE=["6.1", "", "6.3", "6.4"],
+        WIDTH=["64", "64", "64", "None"],
+    )
+    rows.to_parquet(tmp_path / "0.parquet")
+    wanted, left_out = wanted_rows(tmp_path, FILTERS, seed=0)
+    assert wanted.to_dict("records") == [{"url": "http://x/0", "caption": "1984"}]
+    assert +left_out == Counter(no_url=1, low_score=1, too_small=1)
+
+
+def test_text_in_a_column_of_numbers_is_refused_by_file_and_column(tmp_path):
+    metadata(["http://x/0", "http://x/1"], punsafe=["0.01", "unlikely"]).to_parquet(tmp_path / "0.parquet")
+    with pytest.raises(ValueError, match=rf"^{tmp_path}/0\.parquet: the column for unsafe holds 'unlikely', which is no number"):
+        wanted_rows(tmp_path, FILTERS, seed=0)
+
+
+@pytest.mark.parametrize("left", [0, 4, 200, 0.5, -20])
+def test_a_part_that_is_cut_off_or_damaged_is_refused_by_name(tmp_path, left):
+    good, file = tmp_path / "0.parquet", tmp_path / "1.parquet"
+    metadata([f"http://x/{i}" for i in range(500)]).to_parquet(good)
+    whole = good.read_bytes()
+    file.write_bytes(whole[: int(left * len(whole)) if isinstance(left, float) else left])
+    with pytest.raises(ValueError, match=rf"^{file}: not a parquet file \(a Git LFS pointer, or cut off\?\)"):
+        wanted_rows(tmp_path, FILTERS, seed=0)
+    damaged = bytearray(whole)
+    damaged[40:2000] = bytes(1960)
+    file.write_bytes(damaged)
+    with pytest.raises(ValueError, match=rf"^{file}: not a parquet file"):
+        wanted_rows(tmp_path, FILTERS, seed=0)
+
+
+@pytest.mark.parametrize(
+    "columns, why",
+    [
+        ({"AESTHETIC_SCORE": 1.0}, "no link passes the filters of config key datasets.laion.download; left out: low_score 1"),
+        ({}, r"no link gave an image \(http_404 1\); remove \S+\.out\.partial to try them again"),
+    ],
+)
+def test_a_download_of_nothing_ends_in_one_line(web, tmp_path, columns, why):
+    (tmp_path / "metadata").mkdir()
+    web.pages["/gone"] = Page(status=404)
+    metadata([web.url("/gone")], **columns).to_parquet(tmp_path / "metadata" / "0.parquet")
+    ended = subprocess.run(
+        command(tmp_path / "metadata", tmp_path / "out"), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr and not (tmp_path / "out").exists()
+    last = ended.stderr.strip().splitlines()[-1]
+    assert re.search(rf"download_laion\S*: error: {tmp_path}/metadata: {why}$", last), last
