@@ -15,7 +15,7 @@ from fcr_core.data.registry import CaptionedImage
 from fcr_core.data.tar_shards import SUFFIX, members_of, read_member
 from fcr_core.data.text_files import decode, parse_json
 
-COMPRESSED = re.compile(r"\.(tgz|tbz2?|txz|tar\.(gz|bz2|xz|zst))", re.IGNORECASE)
+COMPRESSED = re.compile(r"\.(tgz|tbz2?|txz|tar\.(gz|bz2|xz|zst))$", re.IGNORECASE)
 
 
 def records(source: Path, official_split: str | None = None) -> list[CaptionedImage]:

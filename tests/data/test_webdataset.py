@@ -95,6 +95,8 @@ def test_second_images_of_a_sample_are_left_out(tmp_path):
 @pytest.mark.parametrize("name", ["1.tar.gz", "1.tgz", "1.tar.zst"])
 def test_compressed_shards_are_refused_also_beside_others(tmp_path, name):
     shard(tmp_path / "0.tar", sample("0", "x"))
+    write(tmp_path / f"{name}.md5", "x")
+    assert prompts(tmp_path) == {"0": "x"}
     write(tmp_path / name, "x")
     with pytest.raises(ValueError, match=rf"{name}: a compressed shard, .* make it an uncompressed tar"):
         load("webdataset", source=tmp_path)
