@@ -52,7 +52,8 @@ def call_uncompiled(unet: UNet, *args: Any, **kwargs: Any) -> Any:
     name = "_old_forward" if hasattr(unet, "_hf_hook") else "forward"
     given = getattr(unet, name)
     own = getattr(given, "_torchdynamo_orig_callable", given)
-    if getattr(own, "__self__", None) is not unet:
+    is_its_own = getattr(own, "__self__", None) is unet
+    if not is_its_own:
         raise ValueError(f"the forward of the {type(unet).__name__} is replaced: leave the block of EncoderCache, or undo it")
     if own is given:
         return unet._call_impl(*args, **kwargs)
