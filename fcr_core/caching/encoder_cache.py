@@ -20,7 +20,8 @@ from fcr_core.caching.call_state import CallState, Switches
 from fcr_core.caching.patches import Patch, WatchedBar, name_of_forward
 from fcr_core.caching.plan import KeySteps, Plan, whole_number
 from fcr_core.caching.run_state import Run, at, start_run
-from fcr_core.caching.supported import bare, check_pipeline, check_scheduler
+from fcr_core.caching.supported import check_pipeline, check_scheduler
+from fcr_core.unet.plain_unet import unwrapped
 from fcr_core.unet.split_unet import Features, SplitUNet
 
 # On a CPU, a launch reads at most this many bytes of features, so that they fit its caches. On any device, it decodes at most
@@ -121,11 +122,11 @@ class EncoderCache:
 
     def _take_apart(self) -> SplitUNet:
         check_pipeline(self.pipe)
-        return SplitUNet(bare(self.pipe.unet), self.plan.cut, self.plan.live, self.decoder)
+        return SplitUNet(unwrapped(self.pipe.unet), self.plan.cut, self.plan.live, self.decoder)
 
     def _use(self, split: SplitUNet) -> None:
         """Cache the UNet that the pipeline has now, which was taken apart to `split`."""
-        self._called, self._unet, self.split = self.pipe.unet, bare(self.pipe.unet), split
+        self._called, self._unet, self.split = self.pipe.unet, unwrapped(self.pipe.unet), split
         self._children = [(module._modules, tuple(module._modules.values())) for module in self._unet.modules()]
         self._switches = Switches(self._unet)
         self._signature = inspect.signature(type(self._unet).forward)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from torch.nn.parallel import DataParallel, DistributedDataParallel
+from fcr_core.unet.plain_unet import unwrapped
 
 
 def check_pipeline(pipe: Any) -> None:
@@ -16,23 +16,8 @@ def check_pipeline(pipe: Any) -> None:
                 f"{type(pipe).__name__} has no .{part}: EncoderCache works on pipelines with a UNet; "
                 "for a transformer use the caches of diffusers (transformer.enable_cache)"
             )
-    check_unet(bare(pipe.unet))
+    check_unet(unwrapped(pipe.unet))
     check_scheduler(pipe.scheduler)
-
-
-def bare(unet: Any) -> Any:
-    """Return the UNet of diffusers itself, without the wrappers of `torch.compile` and PEFT.
-
-    Raises `ValueError` for wrappers that run several copies of it.
-    """
-    if isinstance(unet, DataParallel | DistributedDataParallel):
-        raise ValueError(
-            f"pipe.unet is a {type(unet).__name__}, which runs copies of the UNet that a cache does not see: "
-            "set pipe.unet = pipe.unet.module, and use one process a GPU to sample on several"
-        )
-    if hasattr(unet, "_orig_mod"):
-        return bare(unet._orig_mod)
-    return bare(unet.get_base_model()) if hasattr(unet, "get_base_model") else unet
 
 
 def check_unet(unet: Any) -> None:

@@ -31,15 +31,23 @@ def plain_unet(unet: UNet) -> UNet:
 
     Raises `ValueError` for `DataParallel` and its like, and for what is no UNet.
     """
+    inside = unwrapped(unet)
+    if not isinstance(inside, nn.Module) or not all(part in inside._modules for part in PARTS):
+        raise ValueError(
+            f"{type(inside).__name__} is no UNet with down and up blocks: give a UNet of diffusers, such as pipe.unet"
+        )
+    return inside
+
+
+def unwrapped(unet: UNet) -> Any:
+    """Return what `torch.compile` or PEFT wraps, whatever it is. Raises `ValueError` for `DataParallel` and its like."""
     kinds = [kind.__name__ for kind in type(unet).__mro__]
     for name, reason in REFUSED.items():
         if name in kinds:
             raise ValueError(f"the UNet is wrapped in {name}: {reason}")
     for name, attribute in INSIDE.items():
         if name in kinds:
-            return plain_unet(getattr(unet, attribute))
-    if not isinstance(unet, nn.Module) or not all(part in unet._modules for part in PARTS):
-        raise ValueError(f"{kinds[0]} is no UNet with down and up blocks: give a UNet of diffusers, such as pipe.unet")
+            return unwrapped(getattr(unet, attribute))
     return unet
 
 

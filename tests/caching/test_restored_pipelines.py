@@ -177,7 +177,7 @@ def test_an_exchanged_unet_that_cannot_be_cached_is_refused():
 
 def test_copies_of_a_unet_on_several_devices_are_refused():
     pipe = SimpleNamespace(unet=torch.nn.DataParallel(image_unet()), scheduler=DDIMScheduler())
-    with pytest.raises(ValueError, match=r"DataParallel.*pipe.unet.module"):
+    with pytest.raises(ValueError, match=r"wrapped in DataParallel.*give its .module"):
         EncoderCache(pipe, stride=4)
 
 
