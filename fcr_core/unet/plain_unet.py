@@ -65,11 +65,11 @@ def call_uncompiled(unet: UNet, *args: Any, **kwargs: Any) -> Any:
         raise ValueError(f"the forward of the {type(unet).__name__} is replaced: leave the block of EncoderCache, or undo it")
     if own is given:
         return unet._call_impl(*args, **kwargs)
-    vars(unet)[name] = own
+    unet.__dict__[name] = own
     try:
         return unet._call_impl(*args, **kwargs)
     finally:
-        vars(unet)[name] = given
+        unet.__dict__[name] = given
 
 
 def uncompiled(block: nn.Module) -> Any:
