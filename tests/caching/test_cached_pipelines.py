@@ -26,7 +26,7 @@ from diffusers.models.controlnets.multicontrolnet import MultiControlNetModel
 from fcr_core import EncoderCache
 
 from ..held_features import HeldFeatures, every
-from ..unets import IMAGE, image_unet, text, video_unet
+from ..unets import IMAGE, K_BLOCKS, image_unet, text, video_unet
 
 STEPS = 8
 
@@ -276,20 +276,6 @@ def test_guidance_may_be_switched_off_by_a_callback():
         assert torch.equal(sample(pipe, call), expected)
     with EncoderCache(pipe, stride=4):
         assert sample(pipe, call).shape == expected.shape
-
-
-K_BLOCKS = {
-    "block_out_channels": (32, 64, 64),
-    "down_block_types": ("KDownBlock2D", "KCrossAttnDownBlock2D", "KCrossAttnDownBlock2D"),
-    "up_block_types": ("KCrossAttnUpBlock2D", "KCrossAttnUpBlock2D", "KUpBlock2D"),
-    "mid_block_type": None,
-    "norm_num_groups": None,
-    "resnet_time_scale_shift": "scale_shift",
-    "time_embedding_type": "fourier",
-    "time_embedding_dim": 64,
-    "act_fn": "gelu",
-    "attention_head_dim": 8,
-}
 
 
 @pytest.mark.parametrize(
