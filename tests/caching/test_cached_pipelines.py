@@ -190,7 +190,7 @@ def test_further_pipelines_get_the_pictures_of_held_features(make):
     with HeldFeatures(pipe, every(3), cut=1):
         expected = sample(pipe, call)
     with EncoderCache(pipe, stride=3, cut=1):
-        torch.testing.assert_close(sample(pipe, call), expected, rtol=1e-4, atol=1e-5)
+        assert (sample(pipe, call) - expected).norm() / expected.norm() < 1e-5
 
 
 def test_the_controlnet_runs_at_key_steps_only_and_its_residuals_count():
@@ -291,7 +291,7 @@ def test_unets_of_other_blocks(blocks, options):
     with HeldFeatures(pipe, every(4), options.get("cut", 0)):
         expected = sample(pipe, call)
     with EncoderCache(pipe, stride=4, **options):
-        torch.testing.assert_close(sample(pipe, call), expected, rtol=1e-4, atol=1e-5)
+        assert (sample(pipe, call) - expected).norm() / expected.norm() < 1e-5
     for more in ({"reuse": "linear"}, {"nodes": 2}, {"live": True, "cut": 1}):
         with EncoderCache(pipe, stride=4, **options | more):
             assert torch.isfinite(sample(pipe, call)).all()

@@ -59,7 +59,7 @@ def test_the_cache_equals_held_features(data):
         expected = sample(PIPE, call)
     with EncoderCache(PIPE, keys, cut=cut, max_parallel=data.draw(st.sampled_from([None, 1, 3]), "max_parallel")) as cache:
         got = sample(PIPE, call)
-    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+    assert (got - expected).norm() / expected.norm() < 1e-5
     assert cache.stats.encoder_passes == len(keys)
     plain = sample(PIPE, call)
     with EncoderCache(PIPE, stride=1):
