@@ -7,7 +7,7 @@ READY := $(VENV)/.ready-$(shell cat envs/requirements.lock envs/snakemake_launch
 # Not `activate`, which some versions of Python write wrong for folders with signs such as `$$`.
 RUN := export PATH="$$PWD/$(VENV)/bin:$$PATH" &&
 # The first lines of the launcher: a shell starts the Python beside it, whatever the folder is called. To Python they are a text.
-STARTER := \#!/bin/sh\n"exec" "$${0%/*}/python" "$$0" "$$@"\n
+STARTER := \#!/bin/sh\n\"eval\" 'exec \"\$$(dirname \"\$$(readlink -f \"\$$0\")\")/python\" \"\$$0\" \"\$$@\"'\n
 
 # As in the Snakefile: otherwise glibc gives every large tensor back to the kernel.
 ALLOCATOR := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
@@ -56,5 +56,5 @@ $(READY):
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) python -m pip install --quiet --disable-pip-version-check --progress-bar off -r envs/requirements.lock
 	$(RUN) python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	sed '1s|^|$(STARTER)|' envs/snakemake_launcher.py > $(VENV)/bin/snakemake
+	sed "1s|^|$(STARTER)|" envs/snakemake_launcher.py > $(VENV)/bin/snakemake
 	touch $@
