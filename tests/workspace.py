@@ -48,7 +48,8 @@ class Workspace:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         (folder / ".venv").mkdir()
-        (folder / ".venv" / "bin").symlink_to(PROGRAMS)
+        for part in ("bin", "lib", "pyvenv.cfg"):
+            (folder / ".venv" / part).symlink_to(PROGRAMS.parent / part)
         workspace = cls(folder)
         workspace.bash("touch $(make --dry-run setup | grep -o '[.]venv/[.]ready-[0-9]*')")
         configs = [yaml.safe_load((folder / name).read_text()) for name in ("config.yaml", "config/smoke.yaml")]
