@@ -69,7 +69,7 @@ def test_every_backbone_in_use_is_planned_though_none_is_here(tmp_path):
     (tmp_path / "two.yaml").write_text(
         "{backbones: {sd15: {train: twemoji}, narrow: {like: pocket, train: twemoji}}, scenarios: {hires: {size: 128}},"
         " experiments: {exp1: {backbones: [narrow, sd15], scenarios: [clean, hires], rows: [uncached, {stride: 2}], cost: null,"
-        " figures: []}}}"
+        " criteria: null, figures: []}}}"
     )
     result = run(
         "workflow_scripts.plan", SMOKE, str(tmp_path / "two.yaml"), "--experiments", "exp1", "--json", str(tmp_path / "a")
