@@ -1,6 +1,6 @@
 """What decoding several steps a launch gains or loses, beside the bytes of features that the launch reads.
 
-`fcr_core.caching.encoder_cache.LAUNCH_BYTES`, up to which `EncoderCache` decodes on a CPU by default, was read off this table.
+`fcr_core.caching.launches.LAUNCH_BYTES`, up to which `EncoderCache` decodes on a CPU by default, was read off this table.
 
 python benchmarks/launch_size.py --unet pocket --batch 1 4 8 20 64
 python benchmarks/launch_size.py --unet sd15 --batch 1 --repeats 2
@@ -16,7 +16,7 @@ import torch
 from sampler import UNETS
 
 from fcr_core.caching.batched_call import repeat, tile_call
-from fcr_core.caching.encoder_cache import byte_count
+from fcr_core.caching.launches import byte_count
 from fcr_core.cost.clock import measure_latency
 from fcr_core.unet.split_unet import SplitUNet
 

@@ -19,11 +19,13 @@ rule real_features:
         code=extractor_code("extract_real_features"),
         versions=VERSIONS,
         data=subpath(input.data, parent=True),
+        images=lambda wildcards: training_count(wildcards.dataset) if wildcards.split == "train" else [],
         extractor=extractor_arguments,
     message:
         "Features of the real images of {wildcards.dataset} ({wildcards.extractor}, {wildcards.split})"
     shell:
-        "python -m fcr_core.jobs.client extract_real_features --data {params.data:q} --split {wildcards.split} {params.extractor:q}"
+        "python -m fcr_core.jobs.client extract_real_features --data {params.data:q} --split {wildcards.split}"
+        " {params.images} {params.extractor:q}"
         " --threads {threads} --out {output:q} &> {log:q}"
 
 
@@ -44,12 +46,13 @@ rule train_lit:
         code=script("train_lit"),
         versions=VERSIONS,
         data=subpath(input.data, parent=True),
+        images=lambda wildcards: training_count(wildcards.dataset),
         steps=config["metrics"]["lit_steps"],
     message:
         "Train the projections of the LiT score on {wildcards.dataset}"
     shell:
-        "python -m fcr_core.jobs.client train_lit --data {params.data:q} --features {input.features:q} --steps {params.steps}"
-        " --threads {threads} --out {output:q} &> {log:q}"
+        "python -m fcr_core.jobs.client train_lit --data {params.data:q} --features {input.features:q} {params.images}"
+        " --steps {params.steps} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule text_features:

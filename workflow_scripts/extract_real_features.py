@@ -11,7 +11,7 @@ from workflow_scripts import cli, extraction
 
 def work(args: argparse.Namespace) -> None:
     extractor = load(args.extractor, args.weights, args.device)
-    ids = prompts_of(args.data, args.split)["prompt_id"].tolist()
+    ids = prompts_of(args.data, args.split, args.images)["prompt_id"].tolist()
     rows = extract(extractor, images_of(args.data, ids), args.precision)
     feature_files.write(args.out, feature_files.FeatureTable(ids, rows, record_of(extractor, args.precision)))
 
@@ -20,4 +20,5 @@ if __name__ == "__main__":
     parser = extraction.parser(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
     parser.add_argument("--split", choices=["train", "test"], required=True)
+    parser.add_argument("--images", type=int, help="take so many, spread over the concepts; without it all of the split")
     cli.run(parser, work)

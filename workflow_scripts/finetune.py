@@ -22,6 +22,7 @@ from fcr_core.sampling.trajectories import Trajectories
 from fcr_core.training.early_stopping import EarlyStopping
 from fcr_core.training.loop import AUTOCAST, TrainingRun
 from fcr_core.training.optimizers import OPTIMIZERS
+from fcr_core.training.run_log import training_cost, write_log
 from workflow_scripts import cli
 from workflow_scripts.training_data import add_images, add_source, settings_of, training_set
 
@@ -73,7 +74,7 @@ def pipeline_around(args: argparse.Namespace, unet: Any) -> Any:
 
 def cost_of(run: TrainingRun, pretraining: dict[str, Any] | None) -> dict[str, Any]:
     """Return the cost of the run, and its share of the pre-training if that is given."""
-    cost = run.cost()
+    cost = training_cost(run)
     return cost | (Pretraining(**pretraining).share(cost) if pretraining else {})
 
 
@@ -81,7 +82,7 @@ def write_result(args: argparse.Namespace, parts: TrainedParts, run: TrainingRun
     """Write the weights, `log.csv` and `run.json` to the output folder, and remove the checkpoints."""
     with replacing(args.out) as draft:
         parts.save(draft)
-        run.write_log(draft / "log.csv")
+        write_log(run, draft / "log.csv")
         write_json(draft / "run.json", record)
     shutil.rmtree(state)
 

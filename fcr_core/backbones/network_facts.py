@@ -1,4 +1,4 @@
-"""What a configuration has to fit: facts of a backbone's networks, from the small JSON files of its folder. No torch.
+"""Facts that a configuration has to fit, of a backbone's networks, from the small JSON files of its folder. No torch.
 
 A repository of the hub is not asked: its networks are those of `published_configs`.
 """
@@ -23,7 +23,7 @@ BLOCKS = 4
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """What is known of the networks before they are loaded.
+    """The facts of networks that are known before they are loaded.
 
     Args:
         predicts: epsilon, v_prediction or sample.

@@ -1,4 +1,4 @@
-"""What a prediction depends on beside sample, timestep and features, to see whether it has changed between two calls."""
+"""The conditions of a prediction beside sample, timestep and features, compared between two calls."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Switches:
     """
 
     def __init__(self, unet: Any) -> None:
-        self._unet, self.parts = unet, list(unet.up_blocks.modules())
+        self.parts = list(unet.up_blocks.modules())
+        self._unet, self._blocks = vars(unet), [vars(block) for block in unet.up_blocks]
         self.attention = [part for part in self.parts if "processor" in vars(part) or "processor" in part._modules]
         self._adapters = [part for part in self.parts if isinstance(vars(part).get("scaling"), dict)]
         self._gates = [part for part in self.parts if isinstance(vars(part).get("enabled"), bool)]
@@ -42,11 +43,11 @@ class Switches:
     def state(self) -> list[Any]:
         """The switches as they are, as flat as can be."""
         leaves = [part.processor for part in self.attention]
-        leaves += [vars(block).get(name) for block in self._unet.up_blocks for name in FREEU]
+        leaves += [block.get(name) for block in self._blocks for name in FREEU]
         leaves += [part.enabled for part in self._gates]
         scales = [scale for part in self.attention if (scale := getattr(part.processor, "scale", None)) is not None]
         adapters = [getattr(part, name, None) for part in self._adapters for name in ADAPTER]
-        for value in (scales, adapters, list(vars(self._unet).get("peft_config", ()))):
+        for value in (scales, adapters, list(self._unet.get("peft_config", ()))):
             if value:
                 add_leaves(value, leaves)
         return leaves

@@ -7,28 +7,22 @@ arXiv 2312.09608). The launch runs when the pipeline asks for the first of these
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 
-from fcr_core.caching.batched_call import can_tile, last_rows, repeat, rows_are_independent, tile_call
-from fcr_core.caching.call_state import CallState, Switches
-from fcr_core.caching.patches import Patch, WatchedBar, name_of_forward
+from fcr_core.caching.batched_call import can_tile, rows_are_independent, tile_call
+from fcr_core.caching.call_state import CallState
+from fcr_core.caching.launches import byte_count, steps_a_launch
+from fcr_core.caching.patches import Patches, WatchedBar, name_of_forward
+from fcr_core.caching.pipeline_unet import PipelineUNet
 from fcr_core.caching.plan import KeySteps, Plan, whole_number
 from fcr_core.caching.run_state import Run, at, start_run
-from fcr_core.caching.supported import check_pipeline, check_scheduler
-from fcr_core.unet.plain_unet import unwrapped
-from fcr_core.unet.split_unet import Features, SplitUNet
+from fcr_core.caching.supported import check_scheduler
 
-# On a CPU, a launch reads at most this many bytes of features, so that they fit its caches. On any device, it decodes at most
-# LAUNCH_STEPS steps. Measured by benchmarks/launch_size.py: up to 8 MB, more steps a launch were 1.0 to 2.8 times as fast; beyond
-# 20 MB, 0.8 to 1.0 times.
-LAUNCH_BYTES = 8_000_000
-LAUNCH_STEPS = 16
 SEVERAL_CALLS = (
     "the pipeline calls the UNet several times a step (a call a view, a call a prompt, self-attention guidance), "
     "and a cache holds the features of one: use a pipeline or an option that calls the UNet once a step, or stride=1"
@@ -68,7 +62,7 @@ class EncoderCache:
         stride: the distance between key steps.
         cut, reuse, nodes, live: what the steps between key steps do; see `Plan`.
         parallel: decode several steps in one launch.
-        max_parallel: the most steps in one launch. By default 16, on a CPU fewer for large batches (see `LAUNCH_BYTES`).
+        max_parallel: the most steps in one launch. By default 16, on a CPU fewer for large batches (see `steps_a_launch`).
         prior_noise: adds this share of the initial noise to the sample in the second half of the noise schedule (0.003 in Faster
             Diffusion).
         decoder: a UNet whose up blocks run between key steps (`unet.reuse_decoder`).
@@ -87,7 +81,7 @@ class EncoderCache:
         decoder: Any = None,
         **options: Any,
     ) -> None:
-        self.plan = plan_of(keys, options)
+        self.plan = Plan.given(keys, **options)
         if not isinstance(parallel, bool):
             raise ValueError(f"parallel must be True or False, not {parallel!r}")
         if max_parallel is not None:
@@ -95,20 +89,19 @@ class EncoderCache:
         self.pipe, self.decoder = pipe, decoder
         self.max_parallel = max_parallel if parallel else 1
         self.stats = CacheStats()
-        self._patches: list[Patch] = []
+        self._patches = Patches()
         self._loops = 0  # progress bars that are open
         self._run: Run | None = None
         self._control: Any = None
         self._initial_noise: torch.Tensor | None = None
         self._entered = False
-        self._compiled_call: Any = None
-        self._use(self._take_apart())
+        self._unet = PipelineUNet(pipe, self.plan, decoder)
 
     def __enter__(self) -> EncoderCache:
         if self._entered:
             raise ValueError("this EncoderCache is on already: make another one for another block")
-        if not self._has_the_same_unet():
-            self._use(self._take_apart())
+        if not self._unet.is_still_in(self.pipe):
+            self._unet = PipelineUNet(self.pipe, self.plan, self.decoder)
         self._patch()
         self._entered = True
         return self
@@ -117,59 +110,35 @@ class EncoderCache:
         self._unpatch()
         self._entered, self._loops = False, 0
         self._run = self._control = self._initial_noise = None
-        if self.pipe.unet is not self._called and not failed:
-            raise ValueError("pipe.unet was exchanged inside the block and then called without the cache: exchange it before")
-
-    def _take_apart(self) -> SplitUNet:
-        check_pipeline(self.pipe)
-        return SplitUNet(unwrapped(self.pipe.unet), self.plan.cut, self.plan.live, self.decoder)
-
-    def _use(self, split: SplitUNet) -> None:
-        """Cache the UNet that the pipeline has now, which was taken apart to `split`."""
-        self._called, self._unet, self.split = self.pipe.unet, unwrapped(self.pipe.unet), split
-        self._children = [(module._modules, tuple(module._modules.values())) for module in self._unet.modules()]
-        self._switches = Switches(self._unet)
-        self._signature = inspect.signature(type(self._unet).forward)
-        # torch.compile(unet) wraps the UNet; unet.compile() changes how it is called. In both cases its two parts are compiled.
-        self._wrapped = hasattr(self._called, "_orig_mod")
-        if self._wrapped or self._unet._compiled_call_impl is not None:
-            self.split.compile()
+        if self.pipe.unet is not self._unet.called and not failed:
+            raise ValueError(
+                "pipe.unet was exchanged inside the block, and no call of the new one was cached: "
+                "exchange it before the block, or before a call of the pipeline inside it"
+            )
 
     def _patch(self) -> None:
-        called = self._called if self._wrapped else self._unet
-        self._replace(called, name_of_forward(called), self._forward)
-        self._compiled_call = self._unet._compiled_call_impl
-        if self._compiled_call is not None:
-            self._unet._compiled_call_impl = None
+        self._unet.hold_compiled()
+        called = self._unet.patched
+        self._patches.add(called, name_of_forward(called), self._forward)
         self._controlnet = getattr(self.pipe, "controlnet", None)
         if self._controlnet is not None and not self.plan.live:
-            self._replace(self._controlnet, name_of_forward(self._controlnet), self._controlnet_forward)
+            self._patches.add(self._controlnet, name_of_forward(self._controlnet), self._controlnet_forward)
         if hasattr(self.pipe, "progress_bar"):
-            self._replace(self.pipe, "progress_bar", self._progress_bar)
-
-    def _replace(self, target: Any, name: str, function: Any) -> None:
-        self._patches.append(Patch(target, name, function))
+            self._patches.add(self.pipe, "progress_bar", self._progress_bar)
 
     def _unpatch(self) -> None:
-        for patch in reversed(self._patches):
-            patch.undo()
-        self._patches = []
-        if self._compiled_call is not None and self._unet._compiled_call_impl is None:
-            self._unet._compiled_call_impl = self._compiled_call
+        self._patches.undo()
+        self._unet.release_compiled()
 
     def _follow(self) -> None:
         """Take the UNet and the ControlNet that the pipeline has now, if they are others, have other modules or were compiled."""
-        same = self._has_the_same_unet() and self._unet._compiled_call_impl is None
+        same = self._unet.is_still_in(self.pipe) and not self._unet.compiled_since
         if same and getattr(self.pipe, "controlnet", None) is self._controlnet:
             return
-        split = self._take_apart()
+        unet = PipelineUNet(self.pipe, self.plan, self.decoder)
         self._unpatch()
-        self._use(split)
+        self._unet = unet
         self._patch()
-
-    def _has_the_same_unet(self) -> bool:
-        same = (tuple(now.values()) == before for now, before in self._children)
-        return self.pipe.unet is self._called and all(same)
 
     def _progress_bar(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         """Every pipeline of diffusers runs its loop inside its progress bar."""
@@ -188,8 +157,7 @@ class EncoderCache:
 
     def _forward(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         """Replace `unet.forward` while the cache is on."""
-        call = self._signature.bind(self._unet, *args, **kwargs).arguments
-        del call["self"]
+        call = self._unet.arguments(*args, **kwargs)
         as_tuple = not call.pop("return_dict", True)
         run = self._run_of(call["timestep"], call["sample"].device)
         prediction = self._predict(run, call)
@@ -223,15 +191,15 @@ class EncoderCache:
         scheduler = self.pipe.scheduler
         check_scheduler(scheduler)
         self._run = None
-        if self._loops == 0 and self.pipe.unet is self._called:
+        if self._loops == 0 and self.pipe.unet is self._unet.called:
             self._follow()
         run = start_run(scheduler, self.plan.keys, timestep, device)
-        run.launch = None if rows_are_independent(self._switches) else 1
+        run.launch = None if rows_are_independent(self._unet.switches) else 1
         if self.plan.prior_noise:
             if run.begin:
                 raise ValueError("prior_noise needs a run that begins with noise: image-to-image begins with a picture")
-            if not any(patch.target is scheduler for patch in self._patches):
-                self._replace(scheduler, "step", self._scheduler_step)
+            if not self._patches.are_on(scheduler):
+                self._patches.add(scheduler, "step", self._scheduler_step)
         self._run = run
         return run
 
@@ -239,7 +207,7 @@ class EncoderCache:
         rows, shape = len(call["sample"]), tuple(call["sample"].shape[1:])
         changed = self._has_changed(run, call)
         group = run.group_of_key.get(run.step)
-        if group is None and not self.split.can_decode():
+        if group is None and not self._unet.split.can_decode():
             group = run.rest_of_group()
         if group is not None:
             return self._key_step(run, group, call)
@@ -249,7 +217,7 @@ class EncoderCache:
             raise ValueError(f"the sample has changed from {run.shape} to {shape} inside a group: it may at a key step")
         if self.plan.live:
             self.stats.decoder_passes += 1
-            return self.split.decode(self._features_at(run, [run.step], rows), **call)
+            return self._unet.split.decode(run.features_at([run.step], rows), **call)
         if changed:
             run.forget_predictions()
         while len(run.predictions) <= run.node_for(run.step):
@@ -263,7 +231,7 @@ class EncoderCache:
         line = self.plan.reuse == "linear" and rows <= run.rows and shape == run.shape
         run.earlier, run.features = (run.features if line else ()), ()
         run.earlier_key, run.predictions = run.key, []
-        prediction, run.features = self.split.whole(**call)
+        prediction, run.features = self._unet.split.whole(**call)
         run.key, run.rows, run.shape = group.start, rows, shape
         run.nodes, run.predictions = self.plan.decoded(group), [prediction]
         self.stats.encoder_passes += 1
@@ -276,13 +244,13 @@ class EncoderCache:
 
         If modules have come or gone, the UNet is taken apart anew, and what was kept does not fit it.
         """
-        before, run.asked = run.asked, CallState(call, self._switches)
+        before, run.asked = run.asked, CallState(call, self._unet.switches)
         if before is None or before.same(run.asked):
             return False
-        if not self._has_the_same_unet():
+        if not self._unet.is_still_in(self.pipe):
             self._follow()
-            run.asked = CallState(call, self._switches)
-        if not rows_are_independent(self._switches):
+            run.asked = CallState(call, self._unet.switches)
+        if not rows_are_independent(self._unet.switches):
             run.launch = 1
         return True
 
@@ -292,26 +260,11 @@ class EncoderCache:
         If guidance has ended, B is the smaller number of rows.
         """
         done, rows = len(run.predictions), len(call["sample"])
-        limit = run.launch or (self.max_parallel or steps_a_launch(run.features) if can_tile(call) else 1)
-        steps = run.nodes[done : done + limit]
-        decoded = self.split.decode(self._features_at(run, steps, rows), **tile_call(call, at(run.timesteps, steps)))
+        limit = run.launch or self.max_parallel or steps_a_launch(run.features)
+        steps = run.nodes[done : done + (limit if limit == 1 or can_tile(call) else 1)]
+        decoded = self._unet.split.decode(run.features_at(steps, rows), **tile_call(call, at(run.timesteps, steps)))
         run.predictions.extend(decoded.unflatten(0, (len(steps), rows)))
         self.stats.decoder_passes += len(steps)
-
-    def _features_at(self, run: Run, steps: list[int], rows: int) -> Features:
-        """Return the features for `steps` and the last `rows` samples.
-
-        Each is (len(steps) * rows, C, h, w), with the frames of clips folded into the rows.
-        """
-        held = tuple(last_rows(f, run.rows, rows) for f in run.features)
-        if not run.earlier:
-            return held if len(steps) == 1 else tuple(repeat(f, len(steps)) for f in held)
-        earlier = tuple(f[-len(h) :] for f, h in zip(run.earlier, held, strict=True))
-        span = run.times[run.key] - run.times[run.earlier_key]
-        ahead = (at(run.times, steps) - run.times[run.key]) / span
-        # PNDM visits its second timestep twice. Two key steps there give no direction, so the features are held.
-        ahead = torch.where(span == 0, torch.zeros_like(ahead), ahead).to(held[0].dtype).view(-1, 1, 1, 1, 1)
-        return tuple(torch.addcmul(f, ahead, f - g).flatten(0, 1) for f, g in zip(held, earlier, strict=True))
 
     def _scheduler_step(
         self, original: Any, model_output: Any, timestep: Any, sample: torch.Tensor, *args: Any, **kw: Any
@@ -332,37 +285,3 @@ class EncoderCache:
         if run.step in run.group_of_key:
             self._control = original(*args, **kwargs)
         return self._control
-
-
-def plan_of(keys: Any, options: dict[str, Any]) -> Plan:
-    """The plan that the arguments of `EncoderCache` say. Raises `ValueError` for a missing, doubled or unknown one."""
-    if unknown := options.keys() - {"stride", *(field.name for field in fields(Plan))}:
-        known = ", ".join(field.name for field in fields(Plan) if field.name != "keys")
-        raise ValueError(f"EncoderCache has no option {', '.join(sorted(unknown))}: a plan has stride or keys, and {known}")
-    stride = options.pop("stride", None)
-    if (keys is None) == (stride is None):
-        raise ValueError("give either key steps or a stride: EncoderCache(pipe, stride=10)")
-    if not isinstance(keys, Plan):
-        steps = KeySteps.of(keys) if stride is None else KeySteps.uniform(stride)
-        if steps.count:
-            raise ValueError(f"give a stride (stride={steps.count}) or the key steps themselves ([0, 5, 10]), not their number")
-        return Plan(steps, **options)
-    if options:
-        raise ValueError(f"a Plan says {', '.join(options)} itself: give it there")
-    return keys
-
-
-def steps_a_launch(features: Features) -> int:
-    """Return how many steps to decode in one launch.
-
-    It depends only on the size and device of one step's features, so samples stay reproducible.
-    """
-    if features[0].device.type != "cpu":
-        return LAUNCH_STEPS
-    return max(1, min(LAUNCH_STEPS, LAUNCH_BYTES // byte_count(features)))
-
-
-def byte_count(features: Features) -> int:
-    """Return the bytes of all cached tensors, counting each storage once."""
-    sizes = {x.untyped_storage()._cdata: x.untyped_storage().nbytes() for x in features}
-    return sum(sizes.values())

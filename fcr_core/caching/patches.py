@@ -38,6 +38,24 @@ class Patch:
                 setattr(self.target, name, self.original)
 
 
+class Patches:
+    """The patches of one cache."""
+
+    def __init__(self) -> None:
+        self._patches: list[Patch] = []
+
+    def add(self, target: Any, name: str, function: Callable[..., Any]) -> None:
+        self._patches.append(Patch(target, name, function))
+
+    def are_on(self, target: Any) -> bool:
+        return any(patch.target is target for patch in self._patches)
+
+    def undo(self) -> None:
+        for patch in reversed(self._patches):
+            patch.undo()
+        self._patches = []
+
+
 def name_of_forward(module: Any) -> str:
     """Return the attribute to patch. The hooks of accelerate keep the forward that they call under another name."""
     return "_old_forward" if hasattr(module, "_hf_hook") else "forward"

@@ -217,6 +217,29 @@ class Plan:
             raise ValueError("give either a stride or key steps (keys), not both")
         return cls(KeySteps.of(keys) if stride is None else KeySteps.uniform(stride, warmup or 0), **own)
 
+    @classmethod
+    def given(cls, keys: Any = None, stride: Any = None, **options: Any) -> Plan:
+        """The plan that a call says by its arguments: key steps or a stride, and the other fields; or a plan itself.
+
+        >>> Plan.given(stride=5, cut=2, reuse="linear").name
+        'FD-5-cut2-linear'
+
+        Raises `ValueError` for an argument that is missing, doubled or unknown.
+        """
+        others = [option.name for option in fields(cls) if option.name != "keys"]
+        if unknown := sorted(options.keys() - set(others)):
+            raise ValueError(f"a plan has no option {', '.join(unknown)}: it has stride or keys, and {', '.join(others)}")
+        if (keys is None) == (stride is None):
+            raise ValueError("give either key steps or a stride, such as stride=10")
+        if isinstance(keys, cls):
+            if options:
+                raise ValueError(f"a Plan says {', '.join(options)} itself: give it there")
+            return keys
+        steps = KeySteps.of(keys) if stride is None else KeySteps.uniform(stride)
+        if steps.count:
+            raise ValueError(f"give a stride (stride={steps.count}) or the key steps themselves ([0, 5, 10]), not their number")
+        return cls(steps, **options)
+
     @property
     def fields(self) -> dict[str, Any]:
         """The plan as a configuration or a command line writes it: `Plan.from_config(plan.fields) == plan`."""

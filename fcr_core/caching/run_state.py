@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from fcr_core.caching.batched_call import last_rows, repeat
 from fcr_core.caching.call_state import CallState
 from fcr_core.caching.plan import KeySteps
 from fcr_core.unet.split_unet import Features
@@ -105,6 +106,21 @@ class Run:
         start, stop = (self.times[node] for node in self.nodes[after - 1 : after + 1])
         weight = ((self.times[step] - start) / (stop - start)).to(later.dtype)
         return torch.lerp(self.predictions[after - 1][-rows:], later, weight)
+
+    def features_at(self, steps: list[int], rows: int) -> Features:
+        """Return the features for `steps` and the last `rows` samples.
+
+        Each is (len(steps) * rows, C, h, w), with the frames of clips folded into the rows.
+        """
+        held = tuple(last_rows(f, self.rows, rows) for f in self.features)
+        if not self.earlier:
+            return held if len(steps) == 1 else tuple(repeat(f, len(steps)) for f in held)
+        earlier = tuple(f[-len(h) :] for f, h in zip(self.earlier, held, strict=True))
+        span = self.times[self.key] - self.times[self.earlier_key]
+        ahead = (at(self.times, steps) - self.times[self.key]) / span
+        # PNDM visits its second timestep twice. Two key steps there give no direction, so the features are held.
+        ahead = torch.where(span == 0, torch.zeros_like(ahead), ahead).to(held[0].dtype).view(-1, 1, 1, 1, 1)
+        return tuple(torch.addcmul(f, ahead, f - g).flatten(0, 1) for f, g in zip(held, earlier, strict=True))
 
     def forget_predictions(self) -> None:
         """Decode each step of the group from this one on: what was decoded for it does not hold any more.

@@ -60,10 +60,14 @@ def write_prompts(table: pd.DataFrame, file: Path, content: str) -> None:
     pq.write_table(prompts, file)
 
 
-def prompts_of(folder: Path, split: str) -> pd.DataFrame:
-    """Return the rows of one split, in the order of the data set."""
+def prompts_of(folder: Path, split: str, count: int | None = None) -> pd.DataFrame:
+    """Return the rows of one split, in the order of the data set.
+
+    `count` takes only so many, spread over the concepts as evenly as possible.
+    """
     table = pd.read_parquet(folder / "prompts.parquet")
-    return table[table["split"] == split].reset_index(drop=True)
+    rows = table[table["split"] == split].reset_index(drop=True)
+    return rows if count is None else balanced(rows, count)
 
 
 def hashed(ids: pd.Series) -> pd.Series:

@@ -1,4 +1,4 @@
-"""What the user's files of a data set hold: a list of names, sizes and hashes, by which Snakemake knows a folder.
+"""The content of the user's files of a data set: a list of names, sizes and hashes, by which Snakemake knows a folder.
 
 A folder has no checksum, and its time changes with any stray file. So `prepare_data` keeps a list of the files beside what it
 makes of them, and Snakemake reruns it when the files hold something else than the list says.
@@ -29,7 +29,7 @@ MANY = 1000
 
 
 class State(NamedTuple):
-    """What the file system says of a file without reading it: bytes, and when content and file were changed last, in ns.
+    """The state of a file, known without reading it: its bytes, and when its content and the file were changed last, in ns.
 
     The second time is the system's own. No program can set it, so a file with the same state has the same content.
     """

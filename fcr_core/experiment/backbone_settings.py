@@ -53,7 +53,7 @@ class BackboneSettings:
 
     @cached_property
     def facts(self) -> NetworkFacts:
-        """What is known of its networks. Raises `ValueError` for a folder with a broken file."""
+        """The facts of its networks. Raises `ValueError` for a folder with a broken file."""
         return NetworkFacts.of(self.location, self.registered)
 
     def sampling(self, config: Mapping[str, Any]) -> dict[str, Any]:

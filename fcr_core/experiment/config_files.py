@@ -69,7 +69,7 @@ def described(error: yaml.MarkedYAMLError, text: str) -> str:
 
 
 def problems(node: yaml.Node, above: tuple[yaml.Node, ...] = ()) -> Iterator[str]:
-    """What YAML would not complain of: a key twice in one section, a section inside itself."""
+    """Find what YAML does not complain of: a key twice in one section, a section inside itself."""
     if any(node is other for other in above):
         yield f"line {node.start_mark.line + 1}: a section that holds itself, by a reference (*): write it out"
         return
@@ -98,7 +98,7 @@ def parts_of(node: yaml.Node) -> list[yaml.Node]:
 
 
 def of_command_line(message: str, given: Mapping[str, Any]) -> str:
-    """What to add to a message about a value that came by `--config`; nothing if it did not.
+    """Return what to add to a message about a value that came by `--config`; nothing if it did not.
 
     >>> of_command_line("config key seeds[0] = '0': must be of type integer", {"seeds": ["0", "1"]})
     '; --config hands over what stands in lists and sections as text: write {seeds: [0, 1]} into a file and add --configfile FILE'
@@ -113,7 +113,7 @@ def of_command_line(message: str, given: Mapping[str, Any]) -> str:
 
 
 def as_yaml(value: Any) -> Any:
-    """What a file would have held in place of a value of `--config`, whose numbers are text."""
+    """Return what a file would have held in place of a value of `--config`, whose numbers are text."""
     if isinstance(value, dict):
         return {key: as_yaml(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -38,7 +38,7 @@ def check_row_names(experiment: Experiment) -> None:
 
 
 def check_equal_rows(config: Mapping[str, Any], experiment: str) -> None:
-    """Of rows that are the same cell the first is shown: no later one has a name or a role of its own, which would be lost."""
+    """Refuse a name or a role of a later row of the same cell: only the first is shown, so the later one would be lost."""
     first: dict[Cell, Row] = {}
     rows = given_rows(config, experiment)
     for given in rows if any({"name", "role"} & given.fields.keys() for given in rows) else []:

@@ -39,7 +39,7 @@ def check_backbones(config: Mapping[str, Any]) -> None:
 
 
 def if_short(path: str | None) -> str:
-    """What to say of a path that is not there and that a shell would expand."""
+    """Return what to say of a path that is not there and that a shell would expand."""
     return ": write the whole path, ~ and $ are not expanded" if path and re.match(r"~|.*\$[\w{]", path) else ""
 
 
@@ -170,7 +170,7 @@ def check_goal(experiment: Experiment) -> None:
 
 
 def check_mechanism(config: Mapping[str, Any], experiment: Experiment) -> None:
-    """What feature variance is compared at is drawn and measured."""
+    """Require that what feature variance is compared at is drawn and measured."""
     if experiment.mechanism is None:
         return
     at, sampler, delta = f"experiments.{experiment.name}.mechanism", experiment.mechanism.sampler, experiment.mechanism.delta
@@ -193,7 +193,7 @@ def check_training_images(config: Mapping[str, Any], experiment: Experiment) -> 
 
 
 def trains(dataset: str) -> bool:
-    """Whether a set has training images, as far as the registry knows."""
+    """Return True if a set has training images, as far as the registry knows."""
     images = DATASETS[dataset].images
     return images is None or images[0] > 0
 
@@ -236,7 +236,7 @@ class Judges(Needs, Protocol):
 
 
 def check_criteria(config: Mapping[str, Any], criteria: Mapping[str, Judges]) -> None:
-    """What verdicts are made of is measured: a metric for each quantity, σ²_Δ at each Δ."""
+    """Require that what verdicts are made of is measured: a metric for each quantity, σ²_Δ at each Δ."""
     metrics = config["metrics"]
     roles = {metric.role for name in metrics["sets"] for metric in metrics_of(SETS[name])}
     for name, experiment in experiments_of(config).items():

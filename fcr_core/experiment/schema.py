@@ -129,7 +129,7 @@ def one_line(error: ValidationError, schema: dict[str, Any], key: str | None = N
 
 
 def allowed_by(error: ValidationError) -> str:
-    """What the schema asks for, in words."""
+    """Say in words what the schema asks for."""
     wanted: Any = error.validator_value
     if error.validator == "required":
         missing = [name for name in wanted if name not in error.instance]
@@ -142,7 +142,7 @@ def allowed_by(error: ValidationError) -> str:
 
 
 def hint_for(error: ValidationError) -> str:
-    """How to write a number that YAML has read as text."""
+    """Say how to write a number that YAML has read as text."""
     if error.validator != "type" or not isinstance(error.instance, str):
         return ""
     if re.fullmatch(r"\d+e-?\d+", error.instance):

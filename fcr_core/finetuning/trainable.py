@@ -1,4 +1,4 @@
-"""What a UNet must be so that it can be fine-tuned: its weights can be saved, and training sets hold what it reads."""
+"""Check that a UNet can be fine-tuned: its weights can be saved, and training sets hold what it reads."""
 
 from __future__ import annotations
 

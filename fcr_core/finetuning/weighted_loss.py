@@ -110,9 +110,9 @@ class FineTuneLoss:
         if recipe.decoding:
             self.sources.append(DecodingTerms(unet, trajectories, ddim, recipe, batch, decoder))
 
-    def __call__(self, step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    def __call__(self, step: int, generator: torch.Generator) -> tuple[torch.Tensor, Terms]:
         loss, terms = self.total(generator)
-        return loss, {name: value.item() for name, value in terms.items()}
+        return loss, {name: value.detach() for name, value in terms.items()}
 
     @property
     def preserved(self) -> list[Any]:

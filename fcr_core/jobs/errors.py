@@ -27,7 +27,7 @@ ADVICE = {
 
 
 def foreseen(error: BaseException) -> bool:
-    """Whether a user can do something about it."""
+    """Return True if a user can do something about it."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     return bool(kinds & FORESEEN) or of_a_file(error)
 

@@ -1,4 +1,4 @@
-"""What the partitions of a SLURM cluster give one job, so that no attempt asks for more than any of them has. No torch."""
+"""The most that the partitions of a SLURM cluster give one job: no attempt asks for more than any of them has. No torch."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from fcr_core.backbones.location import TEXT_ENCODER_REFERENCE, Location
 from fcr_core.backbones.tasks import conditioning_of
 from fcr_core.backbones.text_rows import added_rows, reads_pooled, unet_arguments
 from fcr_core.caching.batched_call import repeat, tile_call
-from fcr_core.caching.encoder_cache import LAUNCH_STEPS, steps_a_launch
+from fcr_core.caching.launches import LAUNCH_STEPS, steps_a_launch
 from fcr_core.caching.plan import Plan
 from fcr_core.cost.clock import peak_tensor_bytes
 from fcr_core.experiment.recipe import Recipe

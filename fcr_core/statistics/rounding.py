@@ -1,4 +1,4 @@
-"""What rounding may take below 0."""
+"""Lift values to 0 that only rounding has taken below it."""
 
 from __future__ import annotations
 

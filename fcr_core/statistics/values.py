@@ -1,4 +1,4 @@
-"""What every interval and test needs of its values."""
+"""Check the values that intervals and tests are made of."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def denoising_loss(unet: nn.Module, scheduler: DDIMScheduler, data: TrainingSet,
     For v-prediction models the target is v instead of ε.
     """
 
-    def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         x0, text = data.draw(batch, generator)
         noise = torch.randn(x0.shape, generator=generator)
         t = torch.randint(scheduler.config.num_train_timesteps, (batch,), generator=generator)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from accelerate import PartialState
 from accelerate.utils import reduce
@@ -22,12 +21,13 @@ from tqdm import tqdm
 from fcr_core.jobs.files import replacing
 from fcr_core.training.early_stopping import EarlyStopping
 from fcr_core.training.finite import GRADIENTS, WEIGHTS, largest, not_finite, spoilt_parts
-from fcr_core.training.optimizers import OPTIMIZERS
+from fcr_core.training.optimizers import OPTIMIZERS, lr_factor
 
 log = logging.getLogger(__name__)
 
-# (step, generator of that step) -> (scalar loss, numbers to log)
-StepLoss = Callable[[int, torch.Generator], tuple[torch.Tensor, dict[str, float]]]
+Scalars = dict[str, torch.Tensor]
+# (step, generator of that step) -> (loss, numbers to log). The loop reads all of them at once.
+StepLoss = Callable[[int, torch.Generator], tuple[torch.Tensor, Scalars]]
 
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 # A logged `norm/...` has exploded when it is this many times its first value. In sound fine-tunes norms move by a few per cent.
@@ -201,27 +201,17 @@ class TrainingRun:
             raise self._stopped(f"{broken} after step {self.step}", sound=False)
         self.history[-1] |= {"validation": average, "validation_seconds": time.perf_counter() - start}
 
-    def _lr_factor(self, steps: int) -> float:
-        """Return the factor of the learning rate.
-
-        It rises linearly (warm-up), stays at 1, then falls linearly to 0 over the last `cooldown` share of the steps.
-        """
-        warm = (self.step + 1) / (self.warmup + 1)
-        cold = (steps - self.step) / (self.cooldown * steps) if self.cooldown else 1.0
-        return min(1.0, warm, cold)
-
     def _one_step(self, step_loss: StepLoss, steps: int) -> dict[str, float]:
         start = time.perf_counter()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * self._lr_factor(steps)
+            group["lr"] = self.lr * lr_factor(self.step, steps, self.warmup, self.cooldown)
         count, mine = self.workers.num_processes, self.workers.process_index
         indices = range(self.step * self.accumulate + mine, (self.step + 1) * self.accumulate, count)
-        losses, parts = zip(*(self._backward(step_loss, index, len(indices)) for index in indices), strict=True)
+        losses = [self._backward(step_loss, index, len(indices)) for index in indices]
         if count > 1:
             self._average_gradients()
         self.scaler.unscale_(self.optimizer)
-        loss, found, scale = self._numbers(losses, torch.nn.utils.clip_grad_norm_(self.trained, 1.0))
-        logged = {"loss": loss} | {key: sum(part[key] for part in parts) / len(parts) for key in parts[0]}
+        logged, found, scale = self._numbers(losses, torch.nn.utils.clip_grad_norm_(self.trained, 1.0))
         if count > 1:
             logged, found = self._averaged(logged), self._averaged(found)
         skipped = self._check(logged, found, scale)
@@ -235,27 +225,28 @@ class TrainingRun:
         self.history.append({"step": self.step, **logged, **counted, "seconds": time.perf_counter() - start})
         return logged
 
-    def _backward(self, step_loss: StepLoss, index: int, count: int) -> tuple[torch.Tensor, dict[str, float]]:
+    def _backward(self, step_loss: StepLoss, index: int, count: int) -> Scalars:
+        """Run one loss and its backward pass. Return the loss and what it logs."""
         dtype = AUTOCAST[self.precision]
         with torch.autocast(self.device, dtype, enabled=dtype is not None):
             loss, logged = step_loss(index, step_generator(self.seed, index))
         self.scaler.scale(loss / count).backward()
-        return loss.detach(), logged
+        return {"loss": loss.detach()} | logged
 
-    def _numbers(self, losses: tuple[torch.Tensor, ...], gradients: torch.Tensor) -> tuple[float, dict[str, float], float]:
-        """Return the mean loss, what is looked at beside it, and the scale of the loss (1 but in fp16).
+    def _numbers(self, losses: list[Scalars], norm: torch.Tensor) -> tuple[dict[str, float], dict[str, float], float]:
+        """Return the means of what the losses log, what is looked at beside it, and the scale of the loss (1 but in fp16).
 
         The host waits for the device here, once a step.
         """
         scale = self.scaler.scale(torch.ones((), device=self.device))
-        read = torch.stack([x.float() for x in (*losses, gradients, largest(self.trained), scale)]).tolist()
-        return sum(read[:-3]) / len(losses), {GRADIENTS: read[-3], WEIGHTS: read[-2]}, read[-1]
+        values = [value for logged in losses for value in logged.values()]
+        read = torch.stack([x.float() for x in (*values, norm, largest(self.trained), scale)]).tolist()
+        names = list(losses[0])
+        means = {name: sum(read[i : -3 : len(names)]) / len(losses) for i, name in enumerate(names)}
+        return means, {GRADIENTS: read[-3], WEIGHTS: read[-2]}, read[-1]
 
     def _average_gradients(self) -> None:
-        """Average the gradients over all processes, after the backward pass.
-
-        DistributedDataParallel does it during the pass. Doing it after lets a loss run the encoder any number of times.
-        """
+        """Average the gradients over all processes after the backward pass, so that a loss may run the encoder many times."""
         for parameter in self.trained:
             if parameter.grad is not None:
                 parameter.grad = reduce(parameter.grad, "mean")
@@ -303,20 +294,3 @@ class TrainingRun:
         if self.saved is not None:
             kept = f"the last sound checkpoint, of step {self.saved}, is kept in {self.checkpoint}"
         return FloatingPointError(f"{what}: lower the learning rate or the weight of that term; {kept}")
-
-    def cost(self) -> dict[str, float]:
-        """Return the cost of the run: `steps`, `hours`, and `gpu_hours` on GPUs or else `cpu_core_hours`.
-
-        Hours are steps times the median time of a step, plus validations times the median time of a validation. So pauses and
-        other work on the machine do not count.
-        """
-        history = pd.DataFrame(self.history).reindex(columns=["seconds", "validation_seconds"])
-        hours = (history.median().fillna(0) * [self.step, history["validation_seconds"].count()]).sum() / 3600
-        on_cpu = self.device == "cpu"
-        taken = hours * self.workers.num_processes * (torch.get_num_threads() if on_cpu else 1)
-        return {"steps": self.step, "hours": round(hours, 4), "cpu_core_hours" if on_cpu else "gpu_hours": round(taken, 4)}
-
-    def write_log(self, path: Path | str) -> None:
-        """Write `log.csv`, with one row a step."""
-        with replacing(path) as draft:
-            pd.DataFrame(self.history).to_csv(draft, index=False)

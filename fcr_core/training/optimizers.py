@@ -1,4 +1,4 @@
-"""Optimizers by name. Each is made as `make(parameters, lr=..., betas=..., weight_decay=...)`."""
+"""Optimizers by name, made as `make(parameters, lr=..., betas=..., weight_decay=...)`, and the course of the learning rate."""
 
 from __future__ import annotations
 
@@ -26,3 +26,13 @@ def adamw8bit(parameters: list[torch.nn.Parameter], **options: Any) -> torch.opt
 
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW, "adamw8bit": adamw8bit}
+
+
+def lr_factor(step: int, steps: int, warmup: int, cooldown: float) -> float:
+    """Return the factor of the learning rate at a step of `steps`, above 0 and at most 1.
+
+    It rises linearly over the `warmup` steps, stays at 1, then falls linearly to 0 over the last `cooldown` share of the steps.
+    """
+    warm = (step + 1) / (warmup + 1)
+    cold = (steps - step) / (cooldown * steps) if cooldown else 1.0
+    return min(1.0, warm, cold)

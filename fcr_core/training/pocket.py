@@ -67,7 +67,7 @@ def vae_loss(vae: AutoencoderKL, pixels: torch.Tensor, batch: int) -> StepLoss:
     Batches are drawn from `pixels` (N, 3, 64, 64). Half of the batches are flipped left to right.
     """
 
-    def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+    def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         x = pixels[torch.randint(len(pixels), (batch,), generator=generator)]
         if torch.rand((), generator=generator) < 0.5:
             x = x.flip(-1)
@@ -77,7 +77,7 @@ def vae_loss(vae: AutoencoderKL, pixels: torch.Tensor, batch: int) -> StepLoss:
             reconstruction = vae.decode(posterior.sample(generator)).sample
         l1 = (reconstruction.float() - x).abs().mean()
         kl = posterior.kl().float().mean() / posterior.mean[0].numel()
-        return l1 + KL_WEIGHT * kl, {"l1": l1.item(), "kl": kl.item()}
+        return l1 + KL_WEIGHT * kl, {"l1": l1.detach(), "kl": kl.detach()}
 
     return step_loss
 

@@ -15,15 +15,16 @@ import pandas as pd
 from fcr_core.jobs.files import write_json
 from fcr_core.jobs.job import run_record
 from fcr_core.training.loop import TrainingRun
+from fcr_core.training.run_log import training_cost, write_log
 
 SMOOTHING = 50
 
 
 def write_training_record(folder: Path, run: TrainingRun, settings: dict[str, Any], started: float) -> None:
     """Write the loss of every step as numbers and as a curve, and settings, versions, machine, steps and hours."""
-    run.write_log(folder / "log.csv")
+    write_log(run, folder / "log.csv")
     draw_loss(pd.DataFrame(run.history), folder / "loss.png")
-    write_json(folder / "run.json", run_record(settings, started) | run.cost())
+    write_json(folder / "run.json", run_record(settings, started) | training_cost(run))
 
 
 def draw_loss(log: pd.DataFrame, path: Path) -> None:

@@ -20,7 +20,7 @@ from fcr_core.backbones.loading import encode_null_prompt, encode_prompts
 from fcr_core.backbones.tasks import conditioning_of
 from fcr_core.data.pictures import Pictures
 from fcr_core.data.pixels import slices
-from fcr_core.data.prepared import balanced, images_of, prompts_of
+from fcr_core.data.prepared import images_of, prompts_of
 from fcr_core.jobs.files import replacing
 from fcr_core.jobs.kept_tensors import kept
 
@@ -149,9 +149,7 @@ class StreamedSet(TrainingSet):
 
         `count` takes only so many images, spread over the concepts as evenly as possible.
         """
-        table = prompts_of(folder, "train")
-        if count is not None:
-            table = balanced(table, count)
+        table = prompts_of(folder, "train", count)
         ids, prompts, concepts = (table[column].tolist() for column in ("prompt_id", "prompt", "concept"))
         return cls(pipe, images_of(folder, ids), ids, prompts, concepts, mirror)
 

@@ -95,14 +95,19 @@ def check_samples(unet: UNet, **samples: torch.Tensor) -> None:
             )
 
 
+def check_reads_text(unet: UNet) -> None:
+    """Raise `ValueError` for an unconditional UNet."""
+    if "encoder_hidden_states" not in parameters(unet):
+        raise ValueError(f"{type(unet).__name__} reads no text or image embedding: use a conditional UNet of diffusers")
+
+
 def check_text(unet: UNet, text: torch.Tensor | None, sample: torch.Tensor) -> None:
     """Check text embeddings. UNetMotionModel takes one for each frame.
 
     Raises `ValueError` for another number of rows or another width than the UNet takes.
     """
+    check_reads_text(unet)
     kind, config = type(unet).__name__, unet.config
-    if "encoder_hidden_states" not in parameters(unet):
-        raise ValueError(f"{kind} reads no text or image embedding: use a conditional UNet of diffusers")
     if text is None and config.get("encoder_hid_dim_type") == "image_proj":
         return
     width = config.get("encoder_hid_dim") or config.get("cross_attention_dim")

@@ -187,22 +187,23 @@ class SplitUNet:
 def as_built(block: Any) -> bool:
     """Return True if a copy may run in the block's place and hold the outputs of its head.
 
-    Nothing may hook, patch or compile the block or its first resnet, its head may have no adapter, and FreeU must be off.
+    Nothing may hook, patch or compile the block or its first resnet, its head may have no adapter, and FreeU must be off. This is
+    asked at every step, so it reads the modules' dictionaries: the attributes of a module take ten times as long.
     """
-    plain_head = all(type(getattr(block.resnets[0], name)) is nn.Conv2d for name in HEAD)
-    return (
-        plain_head
-        and not freeu(block)
-        and not any(
-            "forward" in vars(module) or module._compiled_call_impl is not None or any(getattr(module, name) for name in HOOKS)
-            for module in (block, block.resnets[0])
-        )
-    )
+    first = next(iter(block._modules["resnets"]._modules.values()))
+    plain_head = all(type(first._modules[name]) is nn.Conv2d for name in HEAD)
+    return plain_head and not freeu(block) and not watched(block) and not watched(first)
+
+
+def watched(module: nn.Module) -> bool:
+    """Return True if something hooks, patches or compiles a module."""
+    own = vars(module)
+    return "forward" in own or own.get("_compiled_call_impl") is not None or any(own[name] for name in HOOKS)
 
 
 def freeu(block: nn.Module) -> bool:
     """Return True if FreeU is on. FreeU scales what an up block reads, and it scales the hidden state in place."""
-    return bool(getattr(block, "s1", None))
+    return bool(vars(block).get("s1"))
 
 
 def own(block: nn.Module, hidden_states: torch.Tensor) -> torch.Tensor:

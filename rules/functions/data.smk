@@ -23,7 +23,12 @@ def content_token(dataset, size):
     return [f"--token={token}"]
 
 
+def training_count(dataset):
+    """How many images of a training split are learned from, if not all."""
+    count = config["datasets"].get(dataset, {}).get("train_images")
+    return [] if count is None else [f"--images={count}"]
+
+
 def training_images(dataset):
     """Which images of a training split are learned from, and how."""
-    count = config["datasets"].get(dataset, {}).get("train_images")
-    return [f"--images={count}"] * (count is not None) + ["--mirror"] * config["finetune"].get("mirror", False)
+    return training_count(dataset) + ["--mirror"] * config["finetune"].get("mirror", False)

@@ -27,6 +27,7 @@ from workflow_scripts import encode_data, finetune, measure_cost, measure_varian
 
 from ..random_pipelines import TINY_SDXL_UNET, TINY_UNET, write_lora, write_motion_adapter, write_pipeline
 from ..samplers import sampler as a_sampler
+from ..tiers import rest_slow
 
 TASKS = ["epsilon", "v_prediction", "inpaint", "depth", "video", "lcm", "sdxl"]
 CHANNELS = {"inpaint": 9, "depth": 5}
@@ -69,7 +70,7 @@ def draw(pipe, data, sampler, rows: int = 2) -> torch.Tensor:
     return sample_latents(pipe, ["a cat"] * rows, noise, sampler, inputs=inputs)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", rest_slow(TASKS, 3))
 def test_one_step_of_fine_tuning_reaches_every_weight_that_it_should(locations, data, tmp_path, task):
     location = locations(task)
     train_set = encode_training_set(StreamedSet.of(load_pipeline(location), data), tmp_path / "state")
@@ -91,7 +92,7 @@ def test_one_step_of_fine_tuning_reaches_every_weight_that_it_should(locations, 
     assert all(torch.equal(a, b) for a, b in zip(tuned.unet.parameters(), unet.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", rest_slow(TASKS, 3))
 def test_cached_sampling_is_exact_at_stride_1_and_runs_at_stride_10(locations, data, task):
     pipe, scheduler = load_pipeline(locations(task)), SCHEDULERS.get(task, "ddim")
     plain = draw(pipe, data, a_sampler(scheduler, 12))
@@ -161,7 +162,7 @@ def test_cost_and_feature_variance_are_measured(locations, data, tmp_path, task)
     assert len(rows) == 3 * 2 * 2 and rows["value"].gt(0).all()
 
 
-@pytest.mark.parametrize("task", ["v_prediction", "inpaint", "video", "sdxl"])
+@pytest.mark.parametrize("task", rest_slow(["v_prediction", "inpaint", "video", "sdxl"]))
 def test_the_scripts_go_from_data_to_samples_of_a_fine_tuned_model(locations, data, tmp_path, task):
     location, train_set, drawn = locations(task), tmp_path / "set.safetensors", tmp_path / "drawn"
     encoding = f"--pipeline {location} --data {data} --images 4 --mirror --out {train_set}"

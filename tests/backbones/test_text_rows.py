@@ -22,6 +22,7 @@ from workflow_scripts import sample_trajectories
 
 from ..random_pipelines import TINY_SDXL_UNET, write_pipeline
 from ..samplers import sampler
+from ..tiers import rest_slow
 from ..unets import ADDED, image_unet
 
 PROMPTS = ["a cat", "a red car"]
@@ -110,7 +111,7 @@ RECIPES = {
 }
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", rest_slow(RECIPES))
 def test_every_recipe_learns_on_sdxl(folder, pipe, tmp_path, name):
     recipe = Recipe.from_config(RECIPES[name])
     text, null = encode_prompts(pipe, PROMPTS), encode_null_prompt(pipe)

@@ -23,7 +23,7 @@ from diffusers import (
 from torch.utils.data import DataLoader
 
 from fcr_core import EncoderCache, KeySteps
-from fcr_core.caching.encoder_cache import steps_a_launch
+from fcr_core.caching.launches import steps_a_launch
 from fcr_core.caching.plan import Plan
 from fcr_core.cost.clock import peak_tensor_bytes
 
@@ -335,7 +335,8 @@ def test_offloaded_weights_are_brought_back_for_each_call():
     assert len(moved) == STEPS and torch.equal(cached(pipe, stride=1), run(pipe))
 
 
-@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
 @pytest.mark.parametrize("how", ["torch.compile(unet)", "unet.compile()"])
 def test_a_compiled_unet_stays_compiled_as_one_graph_a_part(how, backend, monkeypatch):
     """The whole pass and the decoder of a group's other steps: two graphs, also for a second run."""
@@ -364,10 +365,10 @@ def test_linear_reuse_follows_features_that_change_linearly():
         with torch.no_grad():
             for t in pipe.scheduler.timesteps[:5]:
                 pipe.unet(torch.full((2, 4, 8, 8), float(t) / 1000), t, text(2))
-        run_, times = cache._run, pipe.scheduler.timesteps.float()
-        six = cache._features_at(run_, [6], 2)
+        state, times = cache._run, pipe.scheduler.timesteps.float()
+        six = state.features_at([6], 2)
         weight = (times[6] - times[4]) / (times[4] - times[0])
-        for feature, now, earlier in zip(six, run_.features, run_.earlier, strict=True):
+        for feature, now, earlier in zip(six, state.features, state.earlier, strict=True):
             torch.testing.assert_close(feature, now + weight * (now - earlier))
 
 
@@ -420,10 +421,10 @@ def test_unsupported_input_is_refused_in_words():
         EncoderCache(heun, stride=2)
     with pytest.raises(ValueError, match=r"no \.unet.*enable_cache"):
         EncoderCache(SimpleNamespace(scheduler=None), stride=2)
-    with pytest.raises(ValueError, match="no encoder and decoder blocks"):
+    with pytest.raises(ValueError, match="is no UNet with down and up blocks"):
         EncoderCache(SimpleNamespace(unet=torch.nn.Linear(1, 1), scheduler=None), stride=2)
     unconditional = SimpleNamespace(unet=UNet2DModel(**UNCONDITIONAL), scheduler=DDIMScheduler())
-    with pytest.raises(ValueError, match="UNet2DModel takes no text or image embedding"):
+    with pytest.raises(ValueError, match="UNet2DModel reads no text or image embedding"):
         EncoderCache(unconditional, stride=2)
     pipe = make_pipe()
     for options, words in (

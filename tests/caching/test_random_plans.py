@@ -1,5 +1,6 @@
 """Any plan, scheduler and pattern of calls against the plain reference: features held by hooks, every block computed."""
 
+import pytest
 import torch
 from diffusers import (
     DDIMScheduler,
@@ -41,6 +42,7 @@ def pattern(ends: int, changes: set[int]):
     return {"callback_on_step_end": callback, "callback_on_step_end_tensor_inputs": ["prompt_embeds"]}
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_the_cache_equals_held_features(data):

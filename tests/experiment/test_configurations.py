@@ -17,6 +17,7 @@ from fcr_core.experiment.schema import check
 from fcr_core.figures.registry import FIGURES
 from fcr_core.tables.verdicts import CRITERIA
 
+from ..tiers import rest_slow
 from ..workspace import ROOT, merged
 
 # Two small experiments that share cells, and everything else of the shipped configuration.
@@ -116,7 +117,7 @@ def test_a_changed_configuration_ends_in_one_line_or_is_a_run(changes):
         run_of(config)
 
 
-@pytest.mark.parametrize("name", ["paper", "smoke"])
+@pytest.mark.parametrize("name", rest_slow(["smoke", "paper"]))
 def test_so_does_a_shipped_one_without_one_of_its_keys(name):
     files = [yaml.safe_load(file.read_text()) for file in (ROOT / "config.yaml", ROOT / "config" / f"{name}.yaml")]
     whole = merged(*files)

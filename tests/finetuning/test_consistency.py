@@ -6,6 +6,7 @@ from fcr_core import feature_consistency_loss
 from fcr_core.finetuning.consistency import DISTANCES, feature_distance, feature_norms
 from fcr_core.unet.encoder_features import encode
 
+from ..tiers import rest_slow
 from ..unets import ADDED, FAMILIES, added_conditions, built, image_unet, k_unet
 
 X, X2, TEXT = torch.randn(3, 4, 8, 8), torch.randn(3, 4, 8, 8), torch.randn(3, 3, 8)
@@ -164,7 +165,7 @@ def test_video_unets_have_a_loss(family):
     assert loss > 0
 
 
-@pytest.mark.parametrize("way", ["torch.compile", "compile", "peft"])
+@pytest.mark.parametrize("way", rest_slow(["peft", "torch.compile", "compile"]))
 def test_wrapped_unets_have_the_loss_and_the_gradients_of_plain_ones(way):
     torch._dynamo.reset()
     plain, inside = built("UNet2DCondition"), built("UNet2DCondition")

@@ -6,6 +6,7 @@ from fcr_core.finetuning import feature_variance as mechanism
 from fcr_core.finetuning.feature_variance import feature_drift, feature_variance
 from fcr_core.unet.encoder_features import encode
 
+from ..tiers import rest_slow
 from ..unets import image_unet, text
 
 
@@ -55,7 +56,7 @@ def test_feature_variance_is_the_formula_whatever_is_encoded_at_once(scheduler, 
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("way", ["no mid", "wrapped", "in place"])
+@pytest.mark.parametrize("way", rest_slow(["no mid", "wrapped", "in place"]))
 def test_drift_of_unets_of_other_kinds(way):
     torch._dynamo.reset()
     torch.manual_seed(0)

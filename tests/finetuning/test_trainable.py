@@ -29,6 +29,7 @@ def tuned(unet, scheduler, data, folder, recipe=Recipe(lam=0.1, preserve=1.0)): 
     return type(parts.unet).from_pretrained(folder / "unet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trains", ["unet", "lora"])
 @pytest.mark.parametrize("way", ["whole", "in place", "blocks"])
 def test_a_compiled_unet_is_fine_tuned_as_a_plain_one(scheduler, data, tmp_path, way, trains):

@@ -180,6 +180,7 @@ def test_a_client_says_so_when_the_server_is_killed_and_its_job_ends(tmp_path, s
     assert not Path(server.address).parent.exists()
 
 
+@pytest.mark.slow
 def test_samples_are_bit_identical_with_and_without_the_server_and_the_log_says_what_they_took(server, tmp_path):
     prompts = tmp_path / "prompts.parquet"
     write = "import pandas as pd; pd.DataFrame({'prompt_id': ['a', 'b'], 'prompt': ['a cat', 'a red car']}).to_parquet"

@@ -34,7 +34,7 @@ def changed(before, after):
     "file, old, new, expected",
     [
         ("fcr_core/finetuning/consistency.py", "(a - b).square().mean()", "(a - b).abs().mean()", {"finetune"}),
-        ("fcr_core/caching/encoder_cache.py", "LAUNCH_STEPS = 16", "LAUNCH_STEPS = 8", {"sample"}),
+        ("fcr_core/caching/launches.py", "LAUNCH_STEPS = 16", "LAUNCH_STEPS = 8", {"sample"}),
         ("fcr_core/jobs/files.py", "indent=2", "indent=4", {"finetune", "sample", "table"}),
         ("fcr_core/statistics/intervals.py", "0.975", "0.995", {"table"}),
         ("fcr_core/finetuning/consistency.py", '"""Return the mean squared', '"""Give the mean squared', set()),

@@ -38,6 +38,7 @@ Path(sys.argv[1]).write_text(' '.join(map(str, (os.environ['CUDA_VISIBLE_DEVICES
 HOLD = "from fcr_core.jobs.gpus import held_gpus\nwith held_gpus():" + indent(USE, "    ")
 
 
+@pytest.mark.slow
 def test_three_gpus_serve_jobs_of_one_and_of_two_one_job_a_gpu_at_a_time(tmp_path):
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "4,6,7", "ROOT": str(ROOT), "PYTHON": sys.executable}

@@ -22,6 +22,7 @@ from fcr_core.training.training_set import EncodedSet, StreamedSet
 
 from ..random_pipelines import TINY_SDXL_UNET, TINY_UNET, write_motion_adapter, write_pipeline
 from ..samplers import sampler
+from ..tiers import rest_slow
 
 BATCH, TOKENS, STEPS = 6, 77, 12
 
@@ -88,9 +89,7 @@ def streamed(location, unet, folder) -> StreamedSet:
 
 # Torch warns so where a weight without content is deep-copied, which corrupts the heap: the process ends somewhere later.
 @pytest.mark.filterwarnings("error:Accessing the data pointer of FakeTensor")
-@pytest.mark.parametrize(
-    "task, name, options", [FINE_TUNES[0], *(pytest.param(*case, marks=pytest.mark.slow) for case in FINE_TUNES[1:])], ids=str
-)
+@pytest.mark.parametrize("task, name, options", rest_slow(FINE_TUNES), ids=str)
 def test_a_fine_tune_needs_what_was_predicted(locations, tmp_path, task, name, options):
     recipe, unet = RECIPES[name], load_unet(locations[task])
     if options.get("gradient_checkpointing"):
@@ -108,7 +107,7 @@ def test_a_fine_tune_needs_what_was_predicted(locations, tmp_path, task, name, o
     assert predicted.held == weights and predicted.total == pytest.approx(measured, rel=0.15)
 
 
-@pytest.mark.parametrize("task, plan", [*(("image", plan) for plan in PLANS), ("clips", "FD-6")])
+@pytest.mark.parametrize("task, plan", rest_slow([*(("image", plan) for plan in PLANS), ("clips", "FD-6")]))
 def test_sampling_needs_what_was_predicted(locations, task, plan):
     pipe = load_pipeline(locations[task])
     drawn_by = sampler("ddim", STEPS, **PLANS[plan])

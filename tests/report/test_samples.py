@@ -105,12 +105,14 @@ def test_the_page_shows_real_images_where_they_lie_at_the_size_of_the_set(eviden
     assert all(uri in page for uri in pool.uris)
 
 
+@pytest.mark.slow
 def test_the_page_of_a_set_without_images_shows_the_rows_alone(evidence, data):
     prepare([CaptionedImage(i, PROMPTS[i], i) for i in PROMPTS], data, "prompts")
     page = render(evidence)
     assert "real: " not in page and re.findall(r'alt="FD-5: (.*?)"', page)[:2] == list(PROMPTS.values())
 
 
+@pytest.mark.slow
 def test_each_place_has_samples_and_figures_of_its_own(tmp_path):
     both = experiment_of(["uncached", {"stride": 5}], datasets=["twemoji", "noto"], cost={"batches": [1], "repeats": 2})
     evidence = evidence_of(both, tmp_path)

@@ -63,15 +63,6 @@ def test_8_bit_adam_keeps_bytes_and_trains_as_adam_does(scheduler, data, tmp_pat
     assert (adamw - eight).norm() < 0.1 * (adamw - before).norm()
 
 
-def test_the_cost_counts_cores(tmp_path):
-    run = TrainingRun(built("UNet2DCondition"), tmp_path, lr=1e-3, seed=7)
-    run.step, run.history = 100, [{"seconds": seconds} for seconds in (36.0, 36.0, 3600.0)]
-    assert run.cost() == {"steps": 100, "hours": 1.0, "cpu_core_hours": torch.get_num_threads()}
-    for row in run.history[:2]:
-        row["validation_seconds"] = 1800.0
-    assert run.cost()["hours"] == 2.0
-
-
 def test_accumulated_losses_make_the_gradient_of_their_mean(scheduler, data, tmp_path):
     """Two micro-batches with one gradient each, against one step on the mean of both losses."""
     unets = [built("UNet2DCondition") for _ in range(2)]
@@ -96,7 +87,7 @@ def test_a_run_that_breaks_says_so_and_keeps_the_last_good_checkpoint(scheduler,
 
     def breaks(step, generator):
         loss, logged = sound(step, generator)
-        return loss, logged | ({broken: float("nan") if broken == "denoise" else 1e6} if step == 4 else {})
+        return loss, logged | ({broken: torch.tensor(float("nan") if broken == "denoise" else 1e6)} if step == 4 else {})
 
     run = TrainingRun(unet, tmp_path, lr=1e-3, seed=7)
     with pytest.raises(FloatingPointError, match=rf"{broken} is .* at step 5 .*: lower the learning rate .* kept in"):
@@ -162,15 +153,6 @@ def test_v_prediction_has_its_own_target(unet, data):
     assert losses[0] != losses[1]
 
 
-def test_the_learning_rate_warms_up_and_cools_down(tmp_path):
-    run = TrainingRun(built("UNet2DCondition"), tmp_path, lr=1.0, seed=0, warmup=9, cooldown=0.2)
-    factors = []
-    for run.step in range(100):
-        factors.append(run._lr_factor(100))
-    assert factors[0] == 0.1 and factors[9] == factors[80] == 1.0
-    assert factors[90] == pytest.approx(0.5) and factors[99] == pytest.approx(0.05)
-
-
 class Toy:
     """A small network, its run, and a loss that breaks in one of the ways of `BREAKS` at the chosen losses (from 0)."""
 
@@ -182,7 +164,7 @@ class Toy:
     def train(self, steps: int = 10, how: str = "", at: tuple[int, ...] = (), every: int = 4) -> None:
         def step_loss(index, generator):
             loss = self.model(torch.randn(8, 4, generator=generator)).float().square().mean()
-            return (BREAKS[how](loss, self.model) if index in at else loss), {"plain": loss.item()}
+            return (BREAKS[how](loss, self.model) if index in at else loss), {"plain": loss.detach()}
 
         self.run.run(steps, step_loss, every, "toy")
 
@@ -329,7 +311,7 @@ def test_fp16_that_always_overflows_stops(tmp_path):
 
 
 def test_a_step_waits_for_the_device_once(tmp_path, monkeypatch):
-    """Beside what a loss reads itself: one list of numbers, whatever the number of losses in a step."""
+    """One list of numbers, whatever the number of losses in a step and of terms that they log."""
     waits = []
 
     def noting(name: str):
@@ -346,7 +328,7 @@ def test_a_step_waits_for_the_device_once(tmp_path, monkeypatch):
     for name in ("item", "tolist", "__float__"):
         monkeypatch.setattr(torch.Tensor, name, noting(name))
     toy = Toy(tmp_path, accumulate=2, ema_decay=0.0)
-    toy.run._one_step(lambda index, generator: (toy.model(torch.ones(2, 4)).square().mean(), {}), 10)
+    toy.run._one_step(lambda index, generator: (loss := toy.model(torch.ones(2, 4)).square().mean(), {"term": loss.detach()}), 10)
     assert waits == ["tolist"]
 
 

@@ -164,6 +164,7 @@ def compiled(unet, way: str):
 
 
 @torch.no_grad()
+@pytest.mark.slow
 @pytest.mark.parametrize("called", [False, True], ids=["fresh", "called"])
 @pytest.mark.parametrize("way", ["wrapped", "in place", "forward", "blocks in place", "blocks wrapped"])
 def test_compiled_unets_have_the_features_of_plain_ones(way, called):

@@ -99,7 +99,8 @@ def test_an_unknown_cut_is_refused():
         SplitUNet(image_unet(), 2)
 
 
-@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
 @torch.no_grad()
 def test_both_callables_compile_to_one_graph_each(backend):
     unet, x = image_unet().eval(), torch.randn(2, 4, 8, 8)
