@@ -279,9 +279,10 @@ class EncoderCache:
         return original(model_output, timestep, sample, *args, **kw)
 
     def _controlnet_forward(self, original: Any, *args: Any, **kwargs: Any) -> Any:
-        """Run the ControlNet at a key step. Between key steps return its last result, which nobody reads."""
+        """Run the ControlNet where the whole UNet runs. At other steps return its last result, which nobody reads."""
         sample, timestep = (kwargs[name] if name in kwargs else args[i] for i, name in enumerate(("sample", "timestep")))
         run = self._run_of(timestep, sample.device)
-        if run.step in run.group_of_key:
+        kept = self._unet.is_still_in(self.pipe) and self._unet.split.can_decode()
+        if run.step in run.group_of_key or not kept:
             self._control = original(*args, **kwargs)
         return self._control

@@ -13,7 +13,7 @@ from fcr_core import EncoderCache
 
 from ..held_features import HeldFeatures, every
 from ..unets import IMAGE, image_unet
-from .test_cached_pipelines import components, plain, sample
+from .test_cached_pipelines import components, controlnet, plain, sample
 
 LORA = LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_k", "conv1", "conv_in", "conv_out"])
 
@@ -122,9 +122,10 @@ def test_adapters_may_be_loaded_and_removed_between_two_calls():
 
 
 @pytest.mark.parametrize("stride", [1, 4])
-def test_the_step_after_an_adapter_was_loaded_inside_a_call_is_a_key_step(stride):
-    """What was kept is of a UNet without the adapter's modules, in which `conv_out` is another one."""
-    pipe, call = plain()
+@pytest.mark.parametrize("made", [plain, controlnet])
+def test_the_step_after_an_adapter_was_loaded_inside_a_call_is_a_key_step(made, stride):
+    """What was kept is of a UNet without the adapter's modules, in which `conv_out` is another one. A ControlNet runs there too."""
+    pipe, call = made()
     keys = set(range(8)) if stride == 1 else {0, 2, 4}
     with HeldFeatures(pipe, keys.__contains__, cut=1):
         expected = sample(pipe, call | loading_after(1))
