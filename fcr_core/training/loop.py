@@ -6,7 +6,7 @@ import logging
 import math
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from fcr_core.training.optimizers import OPTIMIZERS, lr_factor
 
 log = logging.getLogger(__name__)
 
-Scalars = dict[str, torch.Tensor]
-# (step, generator of that step) -> (loss, numbers to log). The loop reads all of them at once.
+Scalars = Mapping[str, torch.Tensor | float]
+# (step, generator of that step) -> (loss, numbers to log). The loop reads those on a device all at once.
 StepLoss = Callable[[int, torch.Generator], tuple[torch.Tensor, Scalars]]
 
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -231,7 +231,7 @@ class TrainingRun:
         with torch.autocast(self.device, dtype, enabled=dtype is not None):
             loss, logged = step_loss(index, step_generator(self.seed, index))
         self.scaler.scale(loss / count).backward()
-        return {"loss": loss.detach()} | logged
+        return {"loss": loss.detach(), **logged}
 
     def _numbers(self, losses: list[Scalars], norm: torch.Tensor) -> tuple[dict[str, float], dict[str, float], float]:
         """Return the means of what the losses log, what is looked at beside it, and the scale of the loss (1 but in fp16).
@@ -240,10 +240,13 @@ class TrainingRun:
         """
         scale = self.scaler.scale(torch.ones((), device=self.device))
         values = [value for logged in losses for value in logged.values()]
-        read = torch.stack([x.float() for x in (*values, norm, largest(self.trained), scale)]).tolist()
+        read = torch.stack([self._scalar(x) for x in (*values, norm, largest(self.trained), scale)]).tolist()
         names = list(losses[0])
         means = {name: sum(read[i : -3 : len(names)]) / len(losses) for i, name in enumerate(names)}
         return means, {GRADIENTS: read[-3], WEIGHTS: read[-2]}, read[-1]
+
+    def _scalar(self, x: torch.Tensor | float) -> torch.Tensor:
+        return x.float() if isinstance(x, torch.Tensor) else torch.full((), float(x), device=self.device)
 
     def _average_gradients(self) -> None:
         """Average the gradients over all processes after the backward pass, so that a loss may run the encoder many times."""

@@ -124,7 +124,7 @@ def test_adapters_may_be_loaded_and_removed_between_two_calls():
 @pytest.mark.parametrize("stride", [1, 4])
 @pytest.mark.parametrize("made", [plain, controlnet])
 def test_the_step_after_an_adapter_was_loaded_inside_a_call_is_a_key_step(made, stride):
-    """What was kept is of a UNet without the adapter's modules, in which `conv_out` is another one. A ControlNet runs there too."""
+    """What was kept is of a UNet without the adapter's modules, in which `conv_out` is another one. ControlNets run there too."""
     pipe, call = made()
     keys = set(range(8)) if stride == 1 else {0, 2, 4}
     with HeldFeatures(pipe, keys.__contains__, cut=1):

@@ -87,7 +87,7 @@ def test_a_run_that_breaks_says_so_and_keeps_the_last_good_checkpoint(scheduler,
 
     def breaks(step, generator):
         loss, logged = sound(step, generator)
-        return loss, logged | ({broken: torch.tensor(float("nan") if broken == "denoise" else 1e6)} if step == 4 else {})
+        return loss, logged | ({broken: float("nan") if broken == "denoise" else 1e6} if step == 4 else {})
 
     run = TrainingRun(unet, tmp_path, lr=1e-3, seed=7)
     with pytest.raises(FloatingPointError, match=rf"{broken} is .* at step 5 .*: lower the learning rate .* kept in"):
@@ -164,7 +164,7 @@ class Toy:
     def train(self, steps: int = 10, how: str = "", at: tuple[int, ...] = (), every: int = 4) -> None:
         def step_loss(index, generator):
             loss = self.model(torch.randn(8, 4, generator=generator)).float().square().mean()
-            return (BREAKS[how](loss, self.model) if index in at else loss), {"plain": loss.detach()}
+            return (BREAKS[how](loss, self.model) if index in at else loss), {"plain": loss.item()}
 
         self.run.run(steps, step_loss, every, "toy")
 
