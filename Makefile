@@ -16,6 +16,9 @@ ALLOCATOR := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000
 CONFIG ?= config.yaml
 GPUS ?= 1
 
+# Which embedded backbone `make backbone` trains.
+FAMILY ?= pocket
+
 # Two processes; the tests of a file stay together and in order (tests/conftest.py).
 PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -44,9 +47,9 @@ test-cluster: $(READY) ## a tiny run on a real SLURM and a real object server, w
 
 setup: $(READY) ## the virtual environment with the pinned packages and the launcher
 
-backbone: $(READY) ## train the pocket backbone from nothing (hours) and put it into models/pocket
-	$(RUN) snakemake --cores all results/pretrain/pocket/README.md
-	cp -r results/pretrain/pocket/. models/pocket/
+backbone: $(READY) ## train the embedded backbone FAMILY=... from nothing (hours; it can be interrupted) and put it into models
+	$(RUN) snakemake --cores all --resources gpu=1 results/pretrain/$(FAMILY)/finished/README.md
+	mkdir -p models/$(FAMILY) && cp -r results/pretrain/$(FAMILY)/finished/. models/$(FAMILY)/
 
 benchmark: $(READY) ## the cached sampler against its FLOP limit, on the pocket UNet and one of Stable Diffusion's size (half an hour)
 	$(RUN) $(ALLOCATOR) python benchmarks/sampler.py --unet pocket --batch 64 --cuts 0 1 2 --modes default parallel --repeats 2 --memory

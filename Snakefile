@@ -36,6 +36,7 @@ from fcr_core.planning.planned_run import PlannedRun
 from fcr_core.planning.rates import Rates
 from fcr_core.tables.names import FIT, MECHANISM
 from fcr_core.tables.verdicts import CRITERIA
+from fcr_core.training.embedded import EMBEDDED
 
 # The jobs of a DAG are made to stay: looking through them for garbage was a quarter of the time that 20,000 took.
 gc.set_threshold(1_000_000)
@@ -143,6 +144,7 @@ onerror:
 
 include: "rules/functions/data.smk"
 include: "rules/data.smk"
+include: "rules/functions/backbone.smk"
 include: "rules/backbone.smk"
 include: "rules/functions/finetune.smk"
 include: "rules/finetune.smk"

@@ -1,17 +1,22 @@
-# The pocket backbone from nothing: `make backbone` runs these and puts the result into models/pocket.
+# The embedded backbones from nothing: `make backbone FAMILY=...` runs these and puts the result into models/.
+
+
+wildcard_constraints:
+    embedded="|".join(EMBEDDED),
 
 
 rule pretrain_vae:
     input:
-        [PATHS.data(dataset, 64) for dataset in ("twemoji", "noto")],
+        pictures_learned,
     output:
-        "results/pretrain/vae_only/model_index.json",
+        "results/pretrain/{embedded}/vae_only/model_index.json",
     log:
-        "logs/pretrain_vae.log",
+        "logs/pretrain_vae_{embedded}.log",
     conda:
         ENV
     threads: workflow.cores
     resources:
+        gpu=GPUS,
         mem_mb=RESOURCES.mem_mb("pretrain_vae"),
         runtime=RESOURCES.minutes("pretrain_vae"),
     params:
@@ -19,42 +24,44 @@ rule pretrain_vae:
         versions=VERSIONS,
         data=lambda wildcards, input: folders_of(input),
         out=subpath(output[0], parent=True),
-        settings="--steps 1700 --batch 32 --lr 1e-3 --seed 0",
+        settings=lambda wildcards: EMBEDDED[wildcards.embedded].vae.arguments,
+        device=config["device"],
     message:
-        "Train the pocket backbone's VAE"
+        "Train the VAE of {wildcards.embedded}"
     shell:
-        "python -m fcr_core.jobs.client pretrain_vae --data {params.data:q} {params.settings}"
-        " --threads {threads} --out {params.out:q} &> {log:q}"
+        "python -m fcr_core.jobs.client pretrain_vae --name {wildcards.embedded} --data {params.data:q} {params.settings}"
+        " --device {params.device} --threads {threads} --out {params.out:q} &> {log:q}"
 
 
 use rule encode_data as encode_for_pretraining with:
     input:
-        data=PATHS.data("twemoji", 64),
-        pipeline="results/pretrain/vae_only/model_index.json",
+        data=lambda wildcards: PATHS.data(*learned(wildcards)),
+        pipeline="results/pretrain/{embedded}/vae_only/model_index.json",
     output:
-        "results/pretrain/train_set.safetensors",
+        "results/pretrain/{embedded}/train_set.safetensors",
     log:
-        "logs/encode_for_pretraining.log",
+        "logs/encode_for_pretraining_{embedded}.log",
     params:
         weights="",
         pipeline=subpath(input.pipeline, parent=True),
         images=[],
     message:
-        "Encode Twemoji to train the pocket backbone's UNet"
+        "Encode the pictures that the UNet of {wildcards.embedded} learns from"
 
 
 rule pretrain_unet:
     input:
-        pipeline="results/pretrain/vae_only/model_index.json",
-        train_set="results/pretrain/train_set.safetensors",
+        pipeline="results/pretrain/{embedded}/vae_only/model_index.json",
+        train_set="results/pretrain/{embedded}/train_set.safetensors",
     output:
-        "results/pretrain/trained/model_index.json",
+        "results/pretrain/{embedded}/trained/model_index.json",
     log:
-        "logs/pretrain_unet.log",
+        "logs/pretrain_unet_{embedded}.log",
     conda:
         ENV
     threads: workflow.cores
     resources:
+        gpu=GPUS,
         mem_mb=RESOURCES.mem_mb("pretrain_unet"),
         runtime=RESOURCES.minutes("pretrain_unet"),
     params:
@@ -62,24 +69,25 @@ rule pretrain_unet:
         versions=VERSIONS,
         pipeline=subpath(input.pipeline, parent=True),
         out=subpath(output[0], parent=True),
-        settings="--steps 8400 --batch 128 --lr 8e-4 --seed 0",
+        settings=lambda wildcards: EMBEDDED[wildcards.embedded].unet.arguments,
+        device=config["device"],
     message:
-        "Train the pocket backbone's UNet"
+        "Train the UNet of {wildcards.embedded}"
     shell:
-        "python -m fcr_core.jobs.client pretrain_unet --pipeline {params.pipeline:q} --train-set {input.train_set:q} {params.settings}"
-        " --threads {threads} --out {params.out:q} &> {log:q}"
+        "python -m fcr_core.jobs.client pretrain_unet --name {wildcards.embedded} --pipeline {params.pipeline:q}"
+        " --train-set {input.train_set:q} {params.settings} --device {params.device} --threads {threads} --out {params.out:q} &> {log:q}"
 
 
 rule backbone_card:
     input:
-        pipeline="results/pretrain/trained/model_index.json",
-        data=PATHS.data("twemoji", 64),
-        reference=PATHS.real_features("effnet", "twemoji", 64, "train"),
-        lit="results/lit/twemoji/64.npz",
+        pipeline="results/pretrain/{embedded}/trained/model_index.json",
+        data=lambda wildcards: PATHS.data(*learned(wildcards)),
+        reference=lambda wildcards: PATHS.real_features("effnet", *learned(wildcards), "train"),
+        lit=lambda wildcards: "results/lit/{}/{}.npz".format(*learned(wildcards)),
     output:
-        "results/pretrain/pocket/README.md",
+        "results/pretrain/{embedded}/finished/README.md",
     log:
-        "logs/backbone_card.log",
+        "logs/backbone_card_{embedded}.log",
     conda:
         ENV
     threads: workflow.cores
@@ -92,7 +100,7 @@ rule backbone_card:
         data=subpath(input.data, parent=True),
         out=subpath(output[0], parent=True),
     message:
-        "Write the pocket backbone's card"
+        "Write the card of {wildcards.embedded}"
     shell:
-        "python -m fcr_core.jobs.client backbone_card --pipeline {params.pipeline:q} --data {params.data:q}"
+        "python -m fcr_core.jobs.client backbone_card --name {wildcards.embedded} --pipeline {params.pipeline:q} --data {params.data:q}"
         " --reference {input.reference:q} --lit {input.lit:q} --threads {threads} --out {params.out:q} &> {log:q}"

@@ -7,7 +7,7 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
 from fcr_core.backbones.loading import load_pipeline
-from fcr_core.training.pocket import SCHEDULER_CONFIG
+from fcr_core.training.embedded import SCHEDULER_CONFIG
 
 from .unets import built
 from .workspace import ROOT, Workspace, readme_blocks

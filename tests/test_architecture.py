@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "finetuning": {"backbones", "caching", "data", "experiment", "sampling", "training", "unet"},
     "tables": {"experiment", "features", "jobs", "metrics", "statistics"},
     "figures": {"experiment", "tables"},
-    "cards": {"backbones", "experiment", "metrics", "tables"},
+    "cards": {"backbones", "experiment", "metrics", "tables", "training"},
     "report": {"data", "experiment", "statistics", "tables"},
 }
 MAY_IMPORT["planning"] = set(MAY_IMPORT) - {"cards", "figures", "report"}

@@ -22,7 +22,7 @@ from fcr_core.experiment.experiment import Experiment, experiments_of
 from fcr_core.experiment.sampler import SOLVERS, Sampler
 from fcr_core.experiment.scenario import Scenario
 from fcr_core.sampling.samples import scheduler_of
-from fcr_core.training.pocket import SCHEDULER_CONFIG
+from fcr_core.training.embedded import SCHEDULER_CONFIG
 
 from .test_architecture import PACKAGES, arrows
 from .workspace import ROOT, merged, readme_blocks

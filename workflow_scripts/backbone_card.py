@@ -1,4 +1,4 @@
-"""Write the trained pocket pipeline with its model card: scores on training concepts beside real images, and a sample grid."""
+"""Write a trained embedded backbone with its model card: scores on training concepts beside real images, and a sample grid."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fcr_core.backbones.loading import load_pipeline
-from fcr_core.cards import pocket as card
+from fcr_core.cards import embedded as card
 from fcr_core.cost.flops import count_unet_flops
 from fcr_core.data.pixels import slices
 from fcr_core.data.prepared import images_of, one_a_concept, prompts_of
@@ -19,6 +19,7 @@ from fcr_core.features.extractor import extract
 from fcr_core.figures.sample_grid import sample_grid
 from fcr_core.jobs.files import replacing, write_json
 from fcr_core.sampling.samples import decode_latents, initial_noise, latent_shape, sample_latents
+from fcr_core.training.embedded import EMBEDDED
 from workflow_scripts import cli
 
 CONCEPTS, SHOWN, SEED, BATCH = 200, 12, 0, 50
@@ -46,14 +47,18 @@ def work(args: argparse.Namespace) -> None:
         lit,
     )
     flops = count_unet_flops(pipe.unet, pipe.tokenizer.model_max_length)
-    fields = scores | {
-        "n": CONCEPTS,
-        "seed": SEED,
-        "guidance": SAMPLER.guidance,
-        "vae_parameters": pipe.vae.num_parameters() / 1e6,
-        "unet_parameters": pipe.unet.num_parameters() / 1e6,
-        "decoder_share": flops.decoder / flops.full,
-    }
+    fields = (
+        scores
+        | card.training_names(EMBEDDED[args.name])
+        | {
+            "n": CONCEPTS,
+            "seed": SEED,
+            "guidance": SAMPLER.guidance,
+            "vae_parameters": pipe.vae.num_parameters() / 1e6,
+            "unet_parameters": pipe.unet.num_parameters() / 1e6,
+            "decoder_share": flops.decoder / flops.full,
+        }
+    )
     for network in ("vae", "unet"):
         fields |= card.training_row(network, json.loads((args.pipeline / network / "run.json").read_text()))
     shown = {"real": images_of(args.data, ids[:SHOWN]), "sampled": images[:SHOWN]}
@@ -66,6 +71,7 @@ def work(args: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
+    parser.add_argument("--name", choices=EMBEDDED, required=True)
     parser.add_argument("--pipeline", type=Path, required=True, help="trained pipeline folder")
     parser.add_argument("--data", type=Path, required=True, help="prepared data set that it was trained on")
     parser.add_argument("--reference", type=Path, required=True, help="real features of the training split")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -11,8 +11,17 @@ from PIL import Image
 
 def to_pixels(images: Sequence[Image.Image]) -> torch.Tensor:
     """Turn RGB images of one size into floats (B, 3, H, W) in -1..1."""
-    array = np.stack([np.asarray(image, dtype=np.float32) for image in images])
-    return torch.from_numpy(array / 127.5 - 1).permute(0, 3, 1, 2).contiguous()
+    return from_bytes(to_bytes(images))
+
+
+def to_bytes(images: Iterable[Image.Image]) -> torch.Tensor:
+    """Turn RGB images of one size into bytes (B, 3, H, W)."""
+    return torch.from_numpy(np.stack([np.asarray(image) for image in images])).permute(0, 3, 1, 2).contiguous()
+
+
+def from_bytes(pictures: torch.Tensor) -> torch.Tensor:
+    """Turn bytes (B, 3, H, W) into floats in -1..1."""
+    return pictures.float() / 127.5 - 1
 
 
 def slices(count: int, size: int) -> list[slice]:

@@ -14,8 +14,9 @@ from fcr_core.cost.plan_flops import sampling_flops
 from fcr_core.experiment.recipe import Recipe
 from fcr_core.features.registry import EXTRACTORS
 from fcr_core.planning import set_metric_costs as set_costs
-from fcr_core.planning.network_costs import OWN, NetworkCosts, table
+from fcr_core.planning.network_costs import NetworkCosts, table
 from fcr_core.planning.planned_run import PNG_BYTES_A_PIXEL, UNCACHED, PlannedRun, launched, loop_flops, samplers_of
+from fcr_core.training.embedded import EMBEDDED
 
 # Plans that the search for key steps tries a key step: about 200 for ten (docs/recipe.md).
 PLANS_A_KEY = 20
@@ -23,8 +24,6 @@ PLANS_A_KEY = 20
 PAIR_FLOPS_A_PIXEL, PAIR_SECONDS_A_PIXEL = 3.0e5, 3e-7
 # A good image out of the links of LAION: 30 a second and 0.3 MB, assumed.
 DOWNLOAD_SECONDS, DOWNLOAD_BYTES = 1 / 30, 300_000
-# The backbone's own training, 2 cores (models/pocket/README.md).
-PRETRAINING_SECONDS = {"pretrain_vae": 0.35 * 3600, "pretrain_unet": 1.67 * 3600}
 # Beside a training step's activations: weights, two moments and the average, float32, in its checkpoint.
 CHECKPOINT_COPIES = 4
 
@@ -140,9 +139,9 @@ def encode(networks: NetworkCosts, images: int, copies: int = 1) -> JobCost:
 
 
 def encode_data(run: PlannedRun, w: Wildcards) -> JobCost:
-    """Encode a training split; without wildcards that of Twemoji, to train the pocket backbone from nothing."""
-    if not w:
-        return encode(table()[OWN], run.images_in("twemoji", "train"))
+    """Encode a training split, for fine-tunes or to train an embedded backbone from nothing."""
+    if "embedded" in w:
+        return encode(table()[w["embedded"]], sum(run.images_in(name, "train") for name in EMBEDDED[w["embedded"]].unet.data))
     copies = 1 + run.config["finetune"].get("mirror", False)
     return encode(run.networks(w["backbone"]), run.images_in(w["dataset"], "train"), copies)
 
@@ -203,8 +202,12 @@ def imports_alone(run: PlannedRun, w: Wildcards) -> JobCost:
     return JobCost()
 
 
-def pretraining(rule: str) -> Callable[[PlannedRun, Wildcards], JobCost]:
-    return lambda run, w: JobCost(seconds=PRETRAINING_SECONDS[rule])
+def pretrain_vae(run: PlannedRun, w: Wildcards) -> JobCost:
+    return JobCost(seconds=EMBEDDED[w["embedded"]].vae.hours * 3600)
+
+
+def pretrain_unet(run: PlannedRun, w: Wildcards) -> JobCost:
+    return JobCost(seconds=EMBEDDED[w["embedded"]].unet.hours * 3600)
 
 
 SECONDS_LONG = (
@@ -215,7 +218,6 @@ COSTS: dict[str, Callable[[PlannedRun, Wildcards], JobCost]] = {
     **dict.fromkeys(SECONDS_LONG, imports_alone),
     **dict.fromkeys(("sample", "sample_seed", "sample_shard"), sample),
     **dict.fromkeys(("encode_data", "encode_for_pretraining"), encode_data),
-    **{rule: pretraining(rule) for rule in PRETRAINING_SECONDS},
     "download_laion": download_laion,
     "finetune": finetune,
     "measure_cost": measure_cost,
@@ -223,6 +225,8 @@ COSTS: dict[str, Callable[[PlannedRun, Wildcards], JobCost]] = {
     "measure_quality": measure_quality,
     "measure_real": measure_real,
     "measure_variance": measure_variance,
+    "pretrain_unet": pretrain_unet,
+    "pretrain_vae": pretrain_vae,
     "real_features": real_features,
     "sample_features": sample_features,
     "sample_trajectories": sample_trajectories,

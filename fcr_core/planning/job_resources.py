@@ -19,7 +19,7 @@ from typing import Any
 
 from fcr_core.features.registry import EXTRACTORS
 from fcr_core.planning.job_costs import Wildcards, cost_of, timed_side
-from fcr_core.planning.network_costs import OWN, NetworkCosts, table
+from fcr_core.planning.network_costs import NetworkCosts, table
 from fcr_core.planning.partitions import Partition, memory_given, minutes_given
 from fcr_core.planning.planned_run import PlannedRun, UnknownSize, launch_size
 from fcr_core.planning.rates import Rates
@@ -36,7 +36,7 @@ DRAWN_BYTES_A_PIXEL = 3100
 TRAINED_BYTES_A_FLOP = 2.5e-3
 # Features are read in float32, and their metrics work in float64 with a copy.
 BYTES_A_FEATURE = 4 + 2 * 8
-# What no network explains, as measured or with room: pretraining of the pocket backbone, and metadata of LAION.
+# What no network explains, as measured or with room: pretraining of embedded backbones, and metadata of LAION.
 FIXED = {"pretrain_vae": 4e9, "pretrain_unet": 4e9, "backbone_card": 4e9, "download_laion": 8e9}
 MARGIN, STEP_MB, LEAST_MB = 1.25, 500, 2000
 # Asked for by jobs on a data set whose size only its files say.
@@ -152,8 +152,8 @@ def networks_of_job(run: PlannedRun, wildcards: Wildcards) -> NetworkCosts:
     """Cost the networks of a job, at the size of images that it draws."""
     if "cell" in wildcards:
         return run.networks_of(run.drawings[wildcards["cell"]].cell)
-    if not wildcards:  # to train the pocket backbone from nothing
-        return table()[OWN]
+    if "embedded" in wildcards:  # trained from nothing
+        return table()[wildcards["embedded"]]
     backbone = wildcards.get("backbone") or wildcards["model"].split("/")[0]
     return run.networks(backbone, timed_side(wildcards))
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from diffusers import DDIMScheduler
 from torch import nn
 
-from fcr_core.training.loop import StepLoss
+from fcr_core.training.loop import Scalars, StepLoss
 from fcr_core.training.training_set import TrainingSet
 
 
@@ -24,10 +24,14 @@ def denoising_loss(unet: nn.Module, scheduler: DDIMScheduler, data: TrainingSet,
     For v-prediction models the target is v instead of ε.
     """
 
-    def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    device = next(unet.parameters()).device
+
+    def step_loss(step: int, generator: torch.Generator) -> tuple[torch.Tensor, Scalars]:
         x0, text = data.draw(batch, generator)
         noise = torch.randn(x0.shape, generator=generator)
         t = torch.randint(scheduler.config.num_train_timesteps, (batch,), generator=generator)
+        # Everything is drawn on the CPU, so that it is the same on any device.
+        x0, text, noise, t = (part.to(device) for part in (x0, text, noise, t))
         prediction = unet(scheduler.add_noise(x0, noise, t), t, text).sample
         return F.mse_loss(prediction, prediction_target(scheduler, x0, noise, t)), {}
 

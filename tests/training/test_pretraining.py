@@ -14,6 +14,8 @@ from fcr_core.data.prepared import prepare
 from fcr_core.training.training_set import StreamedSet, encode_training_set
 from workflow_scripts import pretrain_unet, pretrain_vae
 
+OF = {"name": "pocket", "device": "cpu", "batch": 4, "lr": 1e-3, "seed": 0}
+
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory) -> Path:
@@ -26,7 +28,7 @@ def pictures(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def with_vae(pictures, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("vae") / "pipeline"
-    pretrain_vae.work(Namespace(data=[pictures], steps=2, batch=4, lr=1e-3, seed=0, out=out))
+    pretrain_vae.work(Namespace(**OF, data=[pictures], steps=2, out=out))
     return out
 
 
@@ -39,7 +41,7 @@ def train_set(with_vae, pictures) -> Path:
 
 def train_unet(pipeline: Path, train_set: Path, out: Path, steps: int) -> pd.DataFrame:
     """The log of the run."""
-    pretrain_unet.work(Namespace(pipeline=pipeline, train_set=train_set, steps=steps, batch=4, lr=1e-3, seed=0, out=out))
+    pretrain_unet.work(Namespace(**OF, pipeline=pipeline, train_set=train_set, steps=steps, out=out))
     return pd.read_csv(out / "unet" / "log.csv")
 
 
@@ -65,5 +67,5 @@ def test_other_pictures_train_the_vae_anew(pictures, tmp_path):
     others = tmp_path / "others"
     prepare(load("twemoji", "train")[12:24], others, "twemoji")
     for folder, steps in ((pictures, 2), (others, 1)):
-        pretrain_vae.work(Namespace(data=[folder], steps=steps, batch=4, lr=1e-3, seed=0, out=tmp_path / "pipeline"))
+        pretrain_vae.work(Namespace(**OF, data=[folder], steps=steps, out=tmp_path / "pipeline"))
     assert json.loads((tmp_path / "pipeline" / "vae" / "run.json").read_text())["steps"] == 1

@@ -4,20 +4,22 @@ import torch
 from diffusers import AutoencoderKL
 
 from fcr_core.backbones.loading import encode_images, encode_prompts, load_pipeline
-from fcr_core.training import pocket
+from fcr_core.training.embedded import EMBEDDED
+from fcr_core.training.embedded_pipeline import build_unet, build_vae, save_pipeline
 
 from ..workspace import ROOT
 
 
 def test_a_saved_pipeline_loads_is_small_and_names_no_place(tmp_path):
-    pocket.build_vae(0).save_pretrained(tmp_path / "vae")
+    pocket = EMBEDDED["pocket"]
+    build_vae(pocket, 0).save_pretrained(tmp_path / "vae")
     vae = AutoencoderKL.from_pretrained(tmp_path / "vae")
-    pocket.save_pipeline(tmp_path / "pipe", vae, pocket.build_unet(0))
+    save_pipeline(tmp_path / "pipe", pocket, vae, build_unet(pocket, 0))
     files = [file for file in (tmp_path / "pipe").rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 16e6
     assert not any(str(tmp_path) in file.read_text() for file in files if file.suffix == ".json")
     pipe = load_pipeline(tmp_path / "pipe")
-    expected = pocket.build_unet(0).half().float().state_dict()
+    expected = build_unet(pocket, 0).half().float().state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in pipe.unet.state_dict().items())
 
 

