@@ -24,8 +24,8 @@ PLANS_A_KEY = 20
 PAIR_FLOPS_A_PIXEL, PAIR_SECONDS_A_PIXEL = 3.0e5, 3e-7
 # A good image out of the links of LAION: 30 a second and 0.3 MB, assumed.
 DOWNLOAD_SECONDS, DOWNLOAD_BYTES = 1 / 30, 300_000
-# A vector picture of 96 px, drawn by resvg (measured, one thread).
-DRAWING_SECONDS = 0.017
+# A vector picture, drawn by resvg and written as PNG (measured at 64 px, one thread).
+DRAWING_SECONDS = 0.006
 # The backbone's own training, 2 cores (models/pocket/README.md).
 PRETRAINING_SECONDS = {"pretrain_vae": 0.35 * 3600, "pretrain_unet": 1.67 * 3600}
 # Beside a training step's activations: weights, two moments and the average, float32, in its checkpoint.

@@ -1,6 +1,10 @@
 # What rules/data.smk asks of the cells and experiments.
 
 
+# The files that stand for what rules download.
+DOWNLOADED = {"laion": "results/laion/stats.json", "illustrations": "results/illustrations/packages.json"}
+
+
 def files_of_user(dataset):
     """The user's file or folder of a data set, or None."""
     return config["datasets"].get(DATASETS[dataset].owner, {}).get("source")
@@ -14,7 +18,7 @@ def is_downloaded(dataset):
 def source_of(dataset):
     """What a data set is read from: files that are downloaded, or those of the user; nothing if it is in a package."""
     if is_downloaded(dataset):
-        return ["results/laion/stats.json" if dataset == "laion" else f"results/{DATASETS[dataset].owner}/packages.json"]
+        return [DOWNLOADED[DATASETS[dataset].owner]]
     source = files_of_user(dataset)
     # The time of a folder says nothing of what it holds: `content_token` does.
     return [ancient(source) if Path(source).is_dir() else source] if source else []

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fcr_core.data import DATASETS, load
 from fcr_core.data.icons import selection
-from fcr_core.data.icons.copies import SIDE, THRESHOLD, copies_among, difference
+from fcr_core.data.icons.copies import SIDE, THRESHOLD, by_precedence, copies_among, difference
 from fcr_core.data.icons.selection import captioned, pictures
 from fcr_core.data.icons.sets import draw, read_icons
 from fcr_core.data.icons.split import SEEN_STYLES, UNSEEN_SHARE, held_out_style, unseen
@@ -209,7 +209,7 @@ def test_the_table_of_copies_names_pictures_and_is_what_rendering_finds(whole):
     keys = sorted(copies)[::20]
     # With all pictures that begin alike, so that what is no copy is seen too.
     beside = [key for key in every if key.split("/")[1].startswith("flag-for")][:100]
-    chosen = [every[key] for key in every if key in {*keys, *(copies[key] for key in keys), *beside}]
+    chosen = by_precedence([every[key] for key in every if key in {*keys, *(copies[key] for key in keys), *beside}])
     pixels = np.stack([np.asarray(draw(picture.path, SIDE)) for picture in chosen])
     found = copies_among(chosen, pixels)
     assert {key: found.get(key) for key in keys} == {key: copies[key] for key in keys}

@@ -19,6 +19,7 @@ SPELLINGS = (
     (re.compile(r"^flag-for-(?:flag-)?"), "flag-"),
     (re.compile(r"^regional-indicator-"), "letter-"),
     (re.compile(r"(?<=[a-z])2$"), ""),  # a second drawing
+    (re.compile(f"{FACING_RIGHT}$"), ""),
 )
 # From a name to words.
 PHRASES = (
@@ -50,14 +51,22 @@ def clean(name: str, package: str = "") -> Name:
     ('flag of norway', 'mermaid, light skin tone')
     """
     rest, tones = without_tones(name)
-    for spelling, instead in SPELLINGS:
-        rest = spelling.sub(instead, rest)
-    bare = rest.removesuffix(FACING_RIGHT)
-    others = table("names.txt")
+    bare, others = bare_name(rest), table("names.txt")
     concept = phrase(others.get(f"{package}/{bare}") or others.get(bare, bare))
     direction = " facing right" * rest.endswith(FACING_RIGHT)
     skin = " and ".join(f"{tone.replace('-', ' ')} skin tone" for tone in tones)
     return Name(concept, f"{concept}{direction}" + f", {skin}" * bool(skin))
+
+
+def bare_name(name: str) -> str:
+    """Return a name that has no tones without its direction, with flags and letters spelled as most sets do.
+
+    >>> bare_name("flag-for-flag-norway"), bare_name("man-walking-facing-right")
+    ('flag-norway', 'man-walking')
+    """
+    for spelling, instead in SPELLINGS:
+        name = spelling.sub(instead, name)
+    return name
 
 
 def without_tones(name: str) -> tuple[str, list[str]]:

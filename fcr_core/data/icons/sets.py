@@ -60,10 +60,10 @@ def read_icons(tarball: Path) -> Mapping[str, Icon]:
     try:
         with tarfile.open(tarball) as tar:
             content = json.load(tar.extractfile(ICONS) or io.BytesIO())
+        shared = DEFAULTS | {key: content[key] for key in DEFAULTS if key in content}
+        return {name: icon_of(shared | entry) for name, entry in content["icons"].items()}
     except (tarfile.TarError, EOFError, KeyError, ValueError) as error:
         raise refused(tarball, f"no package of icons ({' '.join(str(error).split())})") from None
-    shared = DEFAULTS | {key: content[key] for key in DEFAULTS if key in content}
-    return {name: icon_of(shared | entry) for name, entry in content["icons"].items()}
 
 
 def icon_of(entry: Mapping) -> Icon:
