@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fcr_core.backbones.weights_hash import content_hash, remembered_hash
 from fcr_core.data import DATASETS
+from fcr_core.data.icons.styles import STYLES
 from fcr_core.data.source_files import token_of
 from fcr_core.experiment.backbone_settings import BackboneSettings
 from fcr_core.experiment.config_error import ConfigError

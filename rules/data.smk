@@ -3,6 +3,7 @@
 
 # Needs the network, which a cluster's compute nodes often lack.
 localrules:
+    download_illustrations,
     download_laion,
 
 
@@ -34,6 +35,25 @@ rule download_laion:
         " --out {params.out:q} &> {log:q}"
 
 
+# Six tarballs, which lie beside the list: what is there with the right checksum is not fetched again.
+rule download_illustrations:
+    output:
+        "results/illustrations/packages.json",
+    log:
+        "logs/download_illustrations.log",
+    conda:
+        ENV
+    resources:
+        mem_mb=RESOURCES.mem_mb("download_illustrations"),
+    params:
+        files=[style.sha256 for style in STYLES],
+        out=subpath(output[0], parent=True),
+    message:
+        "Download the six packages of illustrations"
+    shell:
+        "python -m fcr_core.jobs.client download_illustrations --out {params.out:q} &> {log:q}"
+
+
 rule prepare_data:
     input:
         lambda wildcards: source_of(wildcards.dataset),
@@ -47,7 +67,7 @@ rule prepare_data:
         code=lambda wildcards: script("prepare_data", f"{DATASETS[wildcards.dataset].module.replace('.', '/')}.py"),
         token=lambda wildcards: content_token(wildcards.dataset, wildcards.size),
         source=lambda wildcards, input: [
-            f"--source={path}" for path in (folders_of(input) if wildcards.dataset == "laion" else input)
+            f"--source={path}" for path in (folders_of(input) if is_downloaded(wildcards.dataset) else input)
         ],
         out=subpath(output[0], parent=True),
     message:

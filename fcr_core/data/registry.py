@@ -26,7 +26,7 @@ class CaptionedImage:
 
     Args:
         prompt_id: names the pair for good, in file names and noise seeds.
-        concept: a group that a split never divides.
+        concept: what the picture shows. A split by its hash never divides a concept; an official split may.
         path: a file, or a member of a tar (`shards/00000.tar/000000123.jpg`).
         read: makes the picture that is kept. Without it the file stays where it lies.
         official_split: the split of the data set's authors, if they made one.
@@ -78,25 +78,33 @@ class DataSet:
 
     Args:
         name: of the module and in the configuration.
-        reads: "package" (its files come with a Python package), "files" of the user, or "either".
+        reads: "package" (its files come with a Python package), "files" of the user, "either", or "download" (a rule fetches its
+            files, unless the user has them).
         images: number of pictures (training, held out) by the official split; None = only the user's files say.
         prompts: number of held-out prompts of different concepts; None = only the user's files say.
         has_images: its prompts have pictures.
         noise_prefix: what the noise of a prompt depends on beside its id, so that no two sets share noise.
         beside: the folders that are read together with `source`; they need not exist.
+        files_of: the set whose files it reads, if not its own.
     """
 
     name: str
-    reads: Literal["package", "files", "either"] = "files"
+    reads: Literal["package", "files", "either", "download"] = "files"
     images: tuple[int, int] | None = None
     prompts: int | None = None
     has_images: bool = True
     noise_prefix: str | None = None
     beside: Callable[[Path], list[Path]] = nothing_beside
+    files_of: str | None = None
 
     @property
     def module(self) -> str:
         return f"fcr_core.data.{self.name}"
+
+    @property
+    def owner(self) -> str:
+        """The set whose files it reads: another one, or itself."""
+        return self.files_of or self.name
 
     @property
     def noise_id(self) -> str:
@@ -118,6 +126,8 @@ DATASETS = {
         DataSet("imagenet", "either", images=(0, 50000), noise_prefix="", beside=development_kit),
         DataSet("artbench", images=(50000, 10000), noise_prefix=""),
         DataSet("partiprompts", images=(0, 1632), prompts=1632, has_images=False, noise_prefix=""),
+        DataSet("illustrations", "download", (17055, 2120), 1090),
+        DataSet("unseen_illustrations", "download", (0, 870), 113, files_of="illustrations"),
     )
 }
 
@@ -135,8 +145,9 @@ def load(name: str, split: str | None = None, source: Path | None = None) -> lis
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}: expected one of {sorted(DATASETS)}")
-    if source is None and DATASETS[name].reads == "files":
-        raise ValueError(f"data set {name!r} needs the config key datasets.{name}.source: docs/data.md says what to get")
+    if source is None and DATASETS[name].reads in ("files", "download"):
+        key = f"datasets.{DATASETS[name].owner}.source"
+        raise ValueError(f"data set {name!r} needs the config key {key}: docs/data.md says what to get")
     if source is not None and not source.exists():
         raise ValueError(f"config key datasets.{name}.source = {source}: no such file or folder; docs/data.md says what to get")
     module = import_module(DATASETS[name].module)

@@ -58,6 +58,8 @@ def check_datasets(config: Mapping[str, Any]) -> None:
         dataset = DATASETS[name]
         reads = dataset.reads != "package" or "source" not in entry
         require(f"{at}.source", entry.get("source"), reads, "it comes with a package and reads no files")
+        own, owner = dataset.owner == name or "source" not in entry, f"datasets.{dataset.owner}.source"
+        require(f"{at}.source", entry.get("source"), own, f"it reads the files of {dataset.owner}: set {owner}")
         source = entry.get("source")
         named = not if_short(source) or Path(source).exists()
         require(f"{at}.source", source, named, f"no such file or folder{if_short(source)}")

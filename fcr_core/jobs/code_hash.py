@@ -1,4 +1,4 @@
-"""Hash the code of a script and all of `fcr_core` that it imports, without comments and docstrings.
+"""Hash the code of a script and all of `fcr_core` that it imports, without comments and docstrings, and the tables beside it.
 
 Snakemake does not see imported modules, and it reruns a `script:` on a mere `touch`. Rules put this hash into `params`, so a job
 reruns exactly when the code behind it has changed.
@@ -28,7 +28,10 @@ def code_hash(*scripts: str, root: Path = ROOT) -> str:
 
 
 def closure(start: list[Path], root: Path) -> set[Path]:
-    """Return the files that imports of the project's packages reach from `start`, including the packages' `__init__` files."""
+    """Return the files that imports of the project's packages reach from `start`.
+
+    Among them are the packages' `__init__` files and their tables (`*.txt`).
+    """
     todo, seen = list(start), set()
     while todo:
         path = todo.pop()
@@ -40,7 +43,12 @@ def closure(start: list[Path], root: Path) -> set[Path]:
 
 @cache
 def normalized(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the file's syntax tree as text, without docstrings, and the dotted names of the project that it imports."""
+    """Return the file's syntax tree as text, without docstrings, and the dotted names of the project that it imports.
+
+    A table is returned as it is.
+    """
+    if path.suffix == ".txt":
+        return path.read_text(encoding="utf-8"), ()
     tree = ast.parse(path.read_text())
     names = []
     for node in ast.walk(tree):
@@ -54,10 +62,11 @@ def normalized(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def files_of(name: str, root: Path) -> list[Path]:
-    """Return the file of a dotted name and the `__init__` files above it. The list is empty if the name is no module."""
+    """Return the file of a dotted name, and the `__init__` files and tables above it. It is empty if the name is no module."""
     parts = name.split(".")
     packages = [root.joinpath(*parts[:i], "__init__.py") for i in range(1, len(parts) + 1)]
-    return [path for path in [*packages, root.joinpath(*parts).with_suffix(".py")] if path.exists()]
+    tables = [table for package in packages for table in package.parent.glob("*.txt")]
+    return [path for path in [*packages, *tables, root.joinpath(*parts).with_suffix(".py")] if path.exists()]
 
 
 def package_versions(*packages: str) -> str:

@@ -150,6 +150,11 @@ SD21 = {"sd21": {"train": "twemoji"}}
         ({"datasets": {"laion": {"source": "x"}}}, "datasets.laion = {'source': 'x'}", "set datasets.laion.download"),
         ({"datasets": {"noto": {"source": "x"}}}, "datasets.noto.source = 'x'", "comes with a package"),
         (
+            {"datasets": {"unseen_illustrations": {"source": "x"}}},
+            "datasets.unseen_illustrations.source = 'x'",
+            "it reads the files of illustrations: set datasets.illustrations.source",
+        ),
+        (
             {"datasets": {"laion": {"download": {"images": 0}}}},
             "datasets.laion.download = {'images': 0}",
             "required: ['images', ",

@@ -49,6 +49,18 @@ def test_only_what_imports_an_edited_module_changes(tree, file, old, new, expect
     assert changed(before, hashes(root)) == expected
 
 
+def test_a_table_counts_for_what_imports_its_package(tree):
+    root, edit = tree
+    modules = {name: f"fcr_core/data/{name}.py" for name in ("illustrations", "unseen_illustrations", "noto")}
+
+    def hashed() -> dict[str, str]:
+        return {name: code_hash(module, root=root) for name, module in modules.items()}
+
+    before = hashed()
+    edit("fcr_core/data/icons/names.txt", "phoenix-bird = phoenix", "phoenix-bird = fire-bird")
+    assert changed(before, hashed()) == {"illustrations", "unseen_illustrations"}
+
+
 def test_the_place_of_the_checkout_does_not_matter(tree):
     root, _ = tree
     assert hashes(root) == hashes(ROOT)

@@ -230,6 +230,11 @@ def test_every_backbone_and_size_costs_its_own(config):
     assert timed[1].flops["fp32"] == pytest.approx(4 * timed[0].flops["fp32"])
 
 
+def test_vector_pictures_take_time_to_draw(run):
+    drawn, copied = (cost_of(run, "prepare_data", {"dataset": name, "size": "64"}) for name in ("illustrations", "twemoji"))
+    assert 60 < drawn.seconds < 600 and copied.seconds == 0
+
+
 def test_a_forgotten_rule_is_named(run):
     with pytest.raises(ValueError, match="rule brew_tea has no cost: add it to COSTS"):
         cost_of(run, "brew_tea", {})

@@ -46,3 +46,19 @@ def test_more_workers_download_nothing_anew(tmp_path):
     laion["images"] = 6
     workspace.write_config(config)
     assert workspace.planned("results/laion/stats.json") == {"download_laion": 1}
+
+
+def test_six_styles_are_downloaded_once_for_both_sets_unless_their_files_are_there(tmp_path):
+    workspace = Workspace.create(tmp_path / "fcr")
+    config = workspace.read_config()
+    targets = " ".join(f"results/data/{name}/64/prompts.parquet" for name in ("illustrations", "unseen_illustrations"))
+    assert workspace.planned(targets) == {"download_illustrations": 1, "prepare_data": 2}
+
+    (workspace.folder / "mine").mkdir()
+    (workspace.folder / "mine" / "noto-1.2.9.tgz").write_bytes(b"another file")
+    config["datasets"]["illustrations"] = {"source": "mine"}
+    workspace.write_config(config)
+    assert workspace.planned(targets) == {"prepare_data": 2}
+    result = workspace.bash(f"snakemake --cores 1 {targets}")
+    log = (workspace.folder / "logs" / "prepare_data" / "illustrations_64.log").read_text()
+    assert result.returncode == 1 and "mine/twemoji-1.2.5.tgz: no such file: get it from https://" in log.splitlines()[-1]
