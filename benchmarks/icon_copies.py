@@ -11,14 +11,14 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from fcr_core.data.icons import selection
-from fcr_core.data.icons.copies import SIDE, SQUARE, THRESHOLD, by_precedence, copies_among, near_pairs
+from fcr_core.data.icons.copies import SIDE, SQUARE, THRESHOLD, by_precedence, copies_among, near_pairs, pixels_of
 from fcr_core.data.icons.selection import Picture, captioned
 from fcr_core.data.icons.sets import draw
 from fcr_core.jobs.files import replacing
 
 TABLE = Path(selection.__file__).with_name("copies.txt")
 HEAD = f"""# A picture that is left out = the picture that it repeats. Written by benchmarks/icon_copies.py.
-# Drawn at {SIDE} px, they differ by at most {THRESHOLD:g} of 255 grey levels in the square of {SQUARE} px where they differ most.
+# At {SIDE} px they differ by at most {THRESHOLD:g} of 255 grey levels in the square of {SQUARE} px where they differ most.
 """
 # Of a contact sheet: side of a picture, pairs in a row, height of a caption.
 SHOWN, COLUMNS, TEXT = 72, 7, 36
@@ -40,7 +40,7 @@ def sheet(pairs: list[tuple[int, int, float]], pictures: list[Picture]) -> Image
 
 def main(args: argparse.Namespace) -> None:
     pictures = by_precedence(captioned(args.source))
-    pixels = np.stack([np.asarray(draw(picture.path, SIDE)) for picture in tqdm(pictures, unit="picture", disable=None)])
+    pixels = pixels_of(tqdm(pictures, unit="picture", disable=None))
     found = copies_among(pictures, pixels)
     with replacing(TABLE) as file:
         file.write_text(HEAD + "".join(f"{later} = {kept}\n" for later, kept in sorted(found.items())), encoding="utf-8")

@@ -126,8 +126,8 @@ DATASETS = {
         DataSet("imagenet", "either", images=(0, 50000), noise_prefix="", beside=development_kit),
         DataSet("artbench", images=(50000, 10000), noise_prefix=""),
         DataSet("partiprompts", images=(0, 1632), prompts=1632, has_images=False, noise_prefix=""),
-        DataSet("illustrations", "download", (17055, 2120), 1090),
-        DataSet("unseen_illustrations", "download", (0, 870), 113, files_of="illustrations"),
+        DataSet("illustrations", "download", (17061, 2120), 1090),
+        DataSet("unseen_illustrations", "download", (0, 874), 113, files_of="illustrations"),
     )
 }
 

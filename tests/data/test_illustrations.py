@@ -10,7 +10,7 @@ from PIL import Image
 
 from fcr_core.data import DATASETS, load
 from fcr_core.data.icons import selection
-from fcr_core.data.icons.copies import SIDE, THRESHOLD, by_precedence, copies_among, difference
+from fcr_core.data.icons.copies import SIDE, THRESHOLD, by_precedence, copies_among, difference, pixels_of
 from fcr_core.data.icons.selection import captioned, pictures
 from fcr_core.data.icons.sets import draw, read_icons
 from fcr_core.data.icons.split import SEEN_STYLES, UNSEEN_SHARE, held_out_style, unseen
@@ -210,7 +210,7 @@ def test_the_table_of_copies_names_pictures_and_is_what_rendering_finds(whole):
     # With all pictures that begin alike, so that what is no copy is seen too.
     beside = [key for key in every if key.split("/")[1].startswith("flag-for")][:100]
     chosen = by_precedence([every[key] for key in every if key in {*keys, *(copies[key] for key in keys), *beside}])
-    pixels = np.stack([np.asarray(draw(picture.path, SIDE)) for picture in chosen])
+    pixels = pixels_of(chosen)
     found = copies_among(chosen, pixels)
     assert {key: found.get(key) for key in keys} == {key: copies[key] for key in keys}
     assert found.keys() <= copies.keys()
@@ -227,9 +227,17 @@ def test_a_change_in_one_place_counts_as_much_as_it_is_there(sample):
     assert np.abs(apple.astype(float) - dot).mean() < THRESHOLD / 2
 
 
+def test_the_table_of_copies_is_what_rendering_finds_in_the_sample(sample):
+    chosen = by_precedence(captioned(sample))
+    found = copies_among(chosen, pixels_of(chosen))
+    keys = {picture.key for picture in chosen}
+    assert found == {key: kept for key, kept in table("copies.txt").items() if {key, kept} <= keys}
+    assert found["twemoji/flag-bouvet-island"] == "twemoji/flag-norway"
+
+
 def test_a_picture_that_comes_again_is_found_and_a_skin_tone_is_not(sample):
     chosen = [picture for picture in captioned(sample) if picture.shows.concept in ("waving hand", "red apple")]
-    pixels = np.stack([np.asarray(draw(picture.path, SIDE)) for picture in chosen])
+    pixels = pixels_of(chosen)
     assert copies_among(chosen, pixels) == {}
     other = next(picture for picture in captioned(sample) if picture.shows.concept == "handshake")
     again = np.concatenate([pixels, pixels[:1]])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from fcr_core.data.icons.selection import Picture
+from fcr_core.data.icons.sets import draw
 
 # Side in pixels at which pictures are compared, and of the squares in which they must agree.
 SIDE, SQUARE = 32, 4
 # Grey levels (of 255) by which two copies differ in the square where they differ most: mean over its pixels and colours.
-THRESHOLD = 12.0
+THRESHOLD = 11.0
 # Root mean square of the differences, above which two pictures are not looked at square by square.
 FAR = 20.0
 # Pictures that are compared with all others at once.
@@ -24,6 +25,14 @@ def by_precedence(pictures: Sequence[Picture]) -> list[Picture]:
     return sorted(pictures, key=lambda picture: (styles.index(picture.style), len(picture.icon), picture.icon))
 
 
+def pixels_of(pictures: Iterable[Picture]) -> np.ndarray:
+    """Return pictures (N, `SIDE`, `SIDE`, 3), uint8, as they are compared.
+
+    They are drawn twice as large and halved: lines thinner than a pixel are drawn unevenly.
+    """
+    return np.stack([np.asarray(draw(picture.path, 2 * SIDE).reduce(2)) for picture in pictures])
+
+
 def copies_among(pictures: Sequence[Picture], pixels: np.ndarray) -> dict[str, str]:
     """Return the pictures that repeat an earlier one: key -> key of the picture that is kept.
 
@@ -32,7 +41,7 @@ def copies_among(pictures: Sequence[Picture], pixels: np.ndarray) -> dict[str, s
 
     Args:
         pictures: those of which the first of several copies is kept.
-        pixels: (N, `SIDE`, `SIDE`, 3), uint8: the pictures, drawn.
+        pixels: the same, as `pixels_of` draws them.
     """
     found: dict[str, str] = {}
     for later, earlier, differs in sorted(near_pairs(pixels)):
